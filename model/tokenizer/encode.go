@@ -97,9 +97,9 @@ func (t *Tokenizer) encodeStretch(w *work, first bool) {
 	w.pieces[0] = append(w.pieces[0][:0], Span{0, len(cur.b)})
 	for _, s := range t.stages {
 		if s.rewriter != nil {
-			cur = w.rewrite(s, cur, first)
+			cur = w.rewrite(s.rewriter, cur, first)
 		} else {
-			w.cut(s, cur)
+			w.cut(s.cutter, cur)
 		}
 		w.pieces[0], w.pieces[1] = w.pieces[1], w.pieces[0]
 	}

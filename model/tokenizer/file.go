@@ -23,12 +23,12 @@ type modelFile struct {
 	UnkToken                *string `json:"unk_token"`
 	UnkID                   *int32  `json:"unk_id"`
 	Dropout                 float64
-	FuseUnk                 bool    `json:"fuse_unk"`
-	ByteFallback            bool    `json:"byte_fallback"`
-	IgnoreMerges            bool    `json:"ignore_merges"`
-	ContinuingSubwordPrefix string  `json:"continuing_subword_prefix"`
-	EndOfWordSuffix         string  `json:"end_of_word_suffix"`
-	MaxInputChars           *int    `json:"max_input_chars_per_word"`
+	FuseUnk                 bool   `json:"fuse_unk"`
+	ByteFallback            bool   `json:"byte_fallback"`
+	IgnoreMerges            bool   `json:"ignore_merges"`
+	ContinuingSubwordPrefix string `json:"continuing_subword_prefix"`
+	EndOfWordSuffix         string `json:"end_of_word_suffix"`
+	MaxInputChars           *int   `json:"max_input_chars_per_word"`
 
 	Vocab  json.RawMessage `json:"-"`
 	Merges json.RawMessage `json:"-"`

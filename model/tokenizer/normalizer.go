@@ -257,4 +257,3 @@ func spaceChinese(r rune) (string, bool) {
 }
 
 func dropNonspacing(r rune) (string, bool) { return "", !unicode.Is(unicode.Mn, r) }
-

@@ -23,15 +23,15 @@ func (s scanner) matches(dst []Span, b []byte) []Span {
 // scanners maps the patterns, as tokenizer.json files spell them, to their scanners.
 var scanners = map[string]scanner{
 	gpt2Pattern: scanGPT2,
-	`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`: wordScanner{digits: 3}.scan,
-	`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`:      wordScanner{digits: 1}.scan,
+	`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`:                                      wordScanner{digits: 3}.scan,
+	`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`:                                           wordScanner{digits: 1}.scan,
 	`[^\r\n\p{L}\p{N}]?` + casedTail + `(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?` + casedHead + `(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}` + casedRest: casedScanner{digits: 3, contractions: true}.scan,
 	`[^\r\n\p{L}\p{N}]?` + casedTail + `|[^\r\n\p{L}\p{N}]?` + casedHead + `|\p{N}` + casedRest:                                                                casedScanner{digits: 1}.scan,
-	`\p{N}{1,3}`:           scanNumbers(3),
-	`\p{N}`:                scanNumbers(1),
-	"[一-龥\u3040-ゟ゠-ヿ]+":   scanCJK,
-	deepSeekPattern:        scanDeepSeek,
-	`[0-9][0-9][0-9]`:      scanThreeDigits,
+	`\p{N}{1,3}`:        scanNumbers(3),
+	`\p{N}`:             scanNumbers(1),
+	"[一-龥\u3040-ゟ゠-ヿ]+": scanCJK,
+	deepSeekPattern:     scanDeepSeek,
+	`[0-9][0-9][0-9]`:   scanThreeDigits,
 }
 
 const (

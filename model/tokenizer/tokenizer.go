@@ -87,25 +87,47 @@ func (f *file) build() (t *Tokenizer, err error) {
 	return t, nil
 }
 
-// buildModel makes the model. If the last stage writes the text in the byte alphabet, the vocabulary is folded
-// instead.
+// buildModel makes the model and its vocabulary.
 func (t *Tokenizer) buildModel(f *modelFile) (err error) {
+	switch f.Type {
+	case "BPE", "":
+		return t.buildBPE(f)
+	case "Unigram":
+		var m *unigram
+		if m, err = newUnigram(f); err == nil {
+			t.model, t.vocab = m, m.vocab
+		}
+		return err
+	case "WordPiece":
+		if t.vocab, err = readVocabulary(f.Vocab, false); err == nil {
+			t.model, err = newWordPiece(f, t.vocab)
+		}
+		return err
+	}
+	return fmt.Errorf("unknown type %q", f.Type)
+}
+
+// buildBPE makes a byte-pair model. If the last stage writes the text in the byte alphabet, the vocabulary is folded
+// and the stage left out; if the model has seams, they become the last stage.
+func (t *Tokenizer) buildBPE(f *modelFile) (err error) {
 	last := len(t.stages) - 1
 	folded := last >= 0 && t.stages[last].rewriter == rewriter(byteMapper{}) && !f.ByteFallback &&
 		f.ContinuingSubwordPrefix == "" && f.EndOfWordSuffix == ""
-	switch f.Type {
-	case "BPE", "":
-		if folded {
-			t.stages = t.stages[:last]
-		}
-		if t.vocab, err = readVocabulary(f.Vocab, folded); err != nil {
-			return fmt.Errorf("vocab: %w", err)
-		}
-		t.model, err = newBPE(f, t.vocab)
-	default:
-		err = fmt.Errorf("unknown type %q", f.Type)
+	if folded {
+		t.stages = t.stages[:last]
 	}
-	return err
+	if t.vocab, err = readVocabulary(f.Vocab, folded); err != nil {
+		return fmt.Errorf("vocab: %w", err)
+	}
+	m, err := newBPE(f, t.vocab)
+	if err != nil {
+		return err
+	}
+	if s := newSeams(m); s != nil {
+		t.stages = append(t.stages, stage{cutter: s})
+	}
+	t.model = m
+	return nil
 }
 
 // add puts the added tokens in. A token that the vocabulary has keeps the vocabulary's id.

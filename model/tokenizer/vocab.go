@@ -1,8 +1,6 @@
 package tokenizer
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // A vocabulary maps tokens to ids and back. The tokens lie end to end in one block of memory: a map of 262,144
 // strings costs several times as much and makes the garbage collector walk it.
@@ -50,10 +48,11 @@ func readVocabulary(raw []byte, folded bool) (*vocabulary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v, v.index()
+	v.index()
+	return v, nil
 }
 
-// add appends a token; index makes it findable.
+// add appends a token, which index then makes findable.
 func (v *vocabulary) add(token []byte, id int32) error {
 	for int(id) >= len(v.where) {
 		v.where = append(v.where, extent{n: absent})
@@ -81,23 +80,18 @@ func (v *vocabulary) add(token []byte, id int32) error {
 	return nil
 }
 
-func (v *vocabulary) index() error {
+// index makes the tokens findable; of two that are equal the last one counts, as in the official library.
+func (v *vocabulary) index() {
 	size := 16
 	for size < v.count*2 {
 		size *= 2
 	}
 	v.table = make([]int32, size)
 	for id, e := range v.where {
-		if e.n&(absent|oddMark) != 0 {
-			continue
+		if e.n&(absent|oddMark) == 0 {
+			v.table[v.slot(v.bytes(int32(id)))] = int32(id) + 1
 		}
-		slot := v.slot(v.bytes(int32(id)))
-		if v.table[slot] != 0 {
-			return fmt.Errorf("token %q has the ids %d and %d", v.written(int32(id)), v.table[slot]-1, id)
-		}
-		v.table[slot] = int32(id) + 1
 	}
-	return nil
 }
 
 // slot returns where in the table token is, or would be.

@@ -20,9 +20,10 @@ type work struct {
 	char    []byte // for a few characters
 	symbols []symbol
 	heap    candidateHeap
+	lattice []edge
 
-	tokens  []token // of one piece
-	words   wordCache
+	tokens []token // of one piece
+	words  wordCache
 
 	ids     []int32 // the result
 	spans   []Span  // and where it came from, if tracked
