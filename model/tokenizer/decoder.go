@@ -37,7 +37,7 @@ func readDecoders(raw json.RawMessage) ([]decoder, error) {
 			d = eachToken(replacer(n.(replace)))
 		}
 	case "Strip":
-		d, err = readStripDecoder(raw)
+		d, err = readStripper(raw)
 	case "Metaspace":
 		d, err = readMetaspaceDecoder(raw)
 	case "WordPiece":
@@ -130,26 +130,31 @@ func replacer(r replace) eachToken {
 	}
 }
 
-func readStripDecoder(raw json.RawMessage) (decoder, error) {
-	f, err := decodeAs[struct {
-		Content     string
-		Start, Stop int
-	}](raw)
-	if err != nil {
-		return nil, err
-	}
-	if utf8.RuneCountInString(f.Content) != 1 || f.Start < 0 || f.Stop < 0 {
-		return nil, errors.New("want content of one character, and start and stop not negative")
-	}
-	return eachToken(func(_ int, t string) string {
-		for i := 0; i < f.Start && strings.HasPrefix(t, f.Content); i++ {
-			t = t[len(f.Content):]
+// stripper takes up to start characters off the beginning and stop off the end of every token, if they are content.
+type stripper struct {
+	Content     string
+	Start, Stop int
+}
+
+func (s stripper) decode(tokens []string) []string {
+	for k, t := range tokens {
+		for i := 0; i < s.Start && strings.HasPrefix(t, s.Content); i++ {
+			t = t[len(s.Content):]
 		}
-		for i := 0; i < f.Stop && strings.HasSuffix(t, f.Content); i++ {
-			t = t[:len(t)-len(f.Content)]
+		for i := 0; i < s.Stop && strings.HasSuffix(t, s.Content); i++ {
+			t = t[:len(t)-len(s.Content)]
 		}
-		return t
-	}), nil
+		tokens[k] = t
+	}
+	return tokens
+}
+
+func readStripper(raw json.RawMessage) (decoder, error) {
+	s, err := decodeAs[stripper](raw)
+	if err == nil && (utf8.RuneCountInString(s.Content) != 1 || s.Start < 0 || s.Stop < 0) {
+		err = errors.New("want content of one character, and start and stop not negative")
+	}
+	return s, err
 }
 
 func readMetaspaceDecoder(raw json.RawMessage) (decoder, error) {

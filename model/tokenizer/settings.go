@@ -18,6 +18,7 @@ type settings struct {
 	added     []addedToken      // added_tokens_decoder
 	addBOS    *bool             // add_bos_token
 	addEOS    *bool             // add_eos_token
+	legacy    *bool
 }
 
 // readSettings reads the files, all of which may be missing.
@@ -87,12 +88,13 @@ func (s *settings) readConfig(data []byte) error {
 		AddBOS   *bool                 `json:"add_bos_token"`
 		AddEOS   *bool                 `json:"add_eos_token"`
 		Added    map[string]addedToken `json:"added_tokens_decoder"`
-		Template json.RawMessage       `json:"chat_template"`
+		Legacy   *bool
+		Template json.RawMessage `json:"chat_template"`
 	}
 	if err := json.Unmarshal(data, &f); err != nil {
 		return err
 	}
-	s.addBOS, s.addEOS = f.AddBOS, f.AddEOS
+	s.addBOS, s.addEOS, s.legacy = f.AddBOS, f.AddEOS, f.Legacy
 	for key, a := range f.Added {
 		id, err := strconv.ParseInt(key, 10, 32)
 		if err != nil || id < 0 {

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -46,6 +47,9 @@ func Load(fsys fs.FS) (*Tokenizer, error) {
 		return nil, err
 	}
 	data, err := fs.ReadFile(fsys, "tokenizer.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return loadSentencePiece(fsys, &s)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
@@ -59,6 +63,27 @@ func Load(fsys fs.FS) (*Tokenizer, error) {
 		return nil, fmt.Errorf("tokenizer: tokenizer.json: %w", err)
 	}
 	t.settings = s
+	return t, nil
+}
+
+// loadSentencePiece is Load for a folder without tokenizer.json.
+func loadSentencePiece(fsys fs.FS, s *settings) (*Tokenizer, error) {
+	data, err := fs.ReadFile(fsys, "tokenizer.model")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("tokenizer: there is neither tokenizer.json nor tokenizer.model: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	f, err := readSentencePiece(data)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: tokenizer.model: %w", err)
+	}
+	t, err := f.build(s)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: tokenizer.model: %w", err)
+	}
+	t.settings = *s
 	return t, nil
 }
 
@@ -108,7 +133,7 @@ func (t *Tokenizer) buildModel(f *modelFile) (err error) {
 }
 
 // buildBPE makes a byte-pair model. If the last stage writes the text in the byte alphabet, the vocabulary is folded
-// and the stage left out; if the model has seams, they become the last stage.
+// and the stage left out.
 func (t *Tokenizer) buildBPE(f *modelFile) (err error) {
 	last := len(t.stages) - 1
 	folded := last >= 0 && t.stages[last].rewriter == rewriter(byteMapper{}) && !f.ByteFallback &&
@@ -123,11 +148,16 @@ func (t *Tokenizer) buildBPE(f *modelFile) (err error) {
 	if err != nil {
 		return err
 	}
+	t.setBPE(m)
+	return nil
+}
+
+// setBPE makes m the model and, if it has seams, those the last stage.
+func (t *Tokenizer) setBPE(m *bpe) {
+	t.model = m
 	if s := newSeams(m); s != nil {
 		t.stages = append(t.stages, stage{cutter: s})
 	}
-	t.model = m
-	return nil
 }
 
 // add puts the added tokens in. A token that the vocabulary has keeps the vocabulary's id.

@@ -3,7 +3,7 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -123,7 +123,12 @@ func newUnigram(f *modelFile) (*unigram, error) {
 		return nil, errors.New("unk_id is missing or not in the vocabulary")
 	}
 	m.unk = *f.UnkID
-	m.index()
+	m.vocab.index()
+	keys := make([][]byte, len(m.scores))
+	for id := range keys {
+		keys[id] = m.vocab.bytes(int32(id))
+	}
+	m.index(keys, slices.Min(m.scores))
 	return m, nil
 }
 
@@ -147,13 +152,8 @@ func (c *cursor) scored() (name []byte, score float64, err error) {
 	return name, score, err
 }
 
-// index makes the tokens findable, once vocabulary, scores and unk are there.
-func (m *unigram) index() {
-	m.vocab.index()
-	keys, worst := make([][]byte, len(m.scores)), math.Inf(1)
-	for id, score := range m.scores {
-		keys[id], worst = m.vocab.bytes(int32(id)), min(worst, score)
-	}
+// index makes the tokens findable: keys are those that stand for text, by id, and worst is the lowest of their scores.
+func (m *unigram) index(keys [][]byte, worst float64) {
 	m.trie, m.unkScore = newTrie(keys), worst-unkPenalty
 	for b := range m.fallback {
 		m.fallback[b], _ = m.vocab.id(byteToken(byte(b)))
