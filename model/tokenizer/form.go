@@ -34,10 +34,13 @@ func (f form) normalize(dst, src *text, w *work) bool {
 	dst.keep(src, 0, i)
 	for i < len(src.b) {
 		j, count := f.segment(src.b, i)
-		if count > longSegment {
-			w.char = f.long(w.char[:0], src.b[i:j])
-		} else {
+		switch {
+		case count == 0:
+			w.char = append(w.char[:0], src.b[i:j]...)
+		case count <= longSegment:
 			w.char = f.Append(w.char[:0], src.b[i:j]...)
+		default:
+			w.char = f.long(w.char[:0], src.b[i:j])
 		}
 		if bytes.Equal(w.char, src.b[i:j]) {
 			dst.keep(src, i, j)
@@ -53,16 +56,20 @@ func (f form) normalize(dst, src *text, w *work) bool {
 const longSegment = 8
 
 // segment returns the end of the segment that begins at i and how many characters it has: no character after the
-// segment can affect it.
+// segment can affect it. Characters that are newer than the tables are segments of their own, with a count of 0.
 func (f form) segment(b []byte, i int) (end, count int) {
-	for {
-		_, n := utf8.DecodeRune(b[i:])
-		i += n
-		count++
-		if i == len(b) || f.Properties(b[i:]).BoundaryBefore() {
-			return i, count
-		}
+	r, n := utf8.DecodeRune(b[i:])
+	i += n
+	if isNewer(r) {
+		return i, 0
 	}
+	for count = 1; i < len(b); count++ {
+		if r, n = utf8.DecodeRune(b[i:]); isNewer(r) || f.Properties(b[i:]).BoundaryBefore() {
+			break
+		}
+		i += n
+	}
+	return i, count
 }
 
 type mark struct {

@@ -178,8 +178,12 @@ func lower(r rune) (string, bool) {
 	return string(l), l == r
 }
 
-// dropMark drops combining marks.
-func dropMark(r rune) (string, bool) { return "", !unicode.Is(unicode.M, r) }
+// dropMark drops what is a combining mark in Unicode 10, whose tables the official library has; U+1CF2 and U+1CF3 have
+// become letters since.
+func dropMark(r rune) (string, bool) {
+	mark := unicode.Is(unicode.M, r) && !isNewer(r) || r == 0x1CF2 || r == 0x1CF3
+	return "", !mark
+}
 
 // nmt drops control characters and makes spaces of what Google's NMT takes for white space.
 func nmt(r rune) (string, bool) {
@@ -233,15 +237,15 @@ func readBertNormalizer(raw json.RawMessage) (all []normalizer, err error) {
 	return all, nil
 }
 
-// cleanText drops NUL, U+FFFD and what is neither letter, mark, number, punctuation, symbol nor space.
+// cleanText drops NUL, U+FFFD, control and private characters, and makes all white space spaces.
 func cleanText(r rune) (string, bool) {
 	switch {
-	case r == ' ':
-		return "", true
-	case unicode.IsSpace(r):
+	case r == '\t', r == '\n', r == '\r':
 		return " ", false
-	case r == utf8.RuneError || !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z):
+	case r == 0, r == utf8.RuneError, unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co):
 		return "", false
+	case r != ' ' && unicode.IsSpace(r):
+		return " ", false
 	}
 	return "", true
 }
@@ -256,4 +260,6 @@ func spaceChinese(r rune) (string, bool) {
 	return "", true
 }
 
-func dropNonspacing(r rune) (string, bool) { return "", !unicode.Is(unicode.Mn, r) }
+func dropNonspacing(r rune) (string, bool) {
+	return "", !unicode.Is(unicode.Mn, r) || isNewer(r)
+}

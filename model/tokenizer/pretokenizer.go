@@ -170,7 +170,10 @@ func readPunctuation(raw json.RawMessage) ([]stage, error) {
 }
 
 func isPunctuation(r rune) bool {
-	return unicode.IsPunct(r) || r < utf8.RuneSelf && unicode.IsSymbol(r)
+	if r < utf8.RuneSelf {
+		return unicode.IsPunct(r) || unicode.IsSymbol(r)
+	}
+	return unicode.IsPunct(r) && !unicode.Is(newerPunctuation, r)
 }
 
 func readSplit(raw json.RawMessage) ([]stage, error) {
