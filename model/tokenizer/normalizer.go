@@ -242,7 +242,7 @@ func cleanText(r rune) (string, bool) {
 	switch {
 	case r == '\t', r == '\n', r == '\r':
 		return " ", false
-	case r == 0, r == utf8.RuneError, unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co):
+	case r == utf8.RuneError, unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co) && !unicode.Is(newerIgnored, r):
 		return "", false
 	case r != ' ' && unicode.IsSpace(r):
 		return " ", false
@@ -260,6 +260,8 @@ func spaceChinese(r rune) (string, bool) {
 	return "", true
 }
 
+// dropNonspacing drops marks that take no room, as of Unicode 8, in which U+1734 was one.
 func dropNonspacing(r rune) (string, bool) {
-	return "", !unicode.Is(unicode.Mn, r) || isNewer(r)
+	mark := unicode.Is(unicode.Mn, r) && !isNewer(r) && !unicode.Is(newerIgnored, r)
+	return "", !mark && r != 0x1734
 }

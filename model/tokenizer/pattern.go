@@ -25,7 +25,7 @@ func (f patternFile) build() (pattern, error) {
 		if s, ok := scanners[*f.Regex]; ok {
 			return s, nil
 		}
-		re, err := regexp2.Compile(*f.Regex, regexp2.None)
+		re, err := regexp2.Compile(fromOniguruma(*f.Regex), regexp2.None)
 		if err != nil {
 			return nil, fmt.Errorf("pattern %q: %w", *f.Regex, err)
 		}

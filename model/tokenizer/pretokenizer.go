@@ -173,7 +173,7 @@ func isPunctuation(r rune) bool {
 	if r < utf8.RuneSelf {
 		return unicode.IsPunct(r) || unicode.IsSymbol(r)
 	}
-	return unicode.IsPunct(r) && !unicode.Is(newerPunctuation, r)
+	return unicode.IsPunct(r) && !unicode.Is(newerPunctuation, r) || r == 0x166D || r == 0x111C9
 }
 
 func readSplit(raw json.RawMessage) ([]stage, error) {

@@ -226,7 +226,7 @@ func (s *sentencePiece) ranks() map[float64]int32 {
 
 // unigram makes the unigram model, in which only normal and user-defined pieces stand for text.
 func (s *sentencePiece) unigram(v *vocabulary) *unigram {
-	m := &unigram{vocab: v, unk: s.unk, byteFallback: s.byteFallback}
+	m := &unigram{vocab: v, unk: s.unk, byteFallback: s.byteFallback, single: true}
 	keys, worst := make([][]byte, len(s.pieces)), math.Inf(1)
 	for id, p := range s.pieces {
 		m.scores = append(m.scores, p.score)

@@ -17,6 +17,7 @@ type unigram struct {
 	unkScore     float64    // of an unknown character
 	fallback     [256]int32 // ids of <0xNN>, -1 where there is none
 	byteFallback bool
+	single       bool // sums have single precision, as in SentencePiece; the official library's have double
 }
 
 // An edge is the last token of the best way to cut what lies before a place in the piece.
@@ -63,7 +64,7 @@ func (m *unigram) search(piece []byte, w *work) {
 		node := m.trie.root[piece[i]]
 		for j := i + 1; node != 0; j++ {
 			if id := m.trie.nodes[node].value; id >= 0 {
-				w.offer(i, j, id, m.scores[id])
+				m.offer(w, i, j, id, m.scores[id])
 				single = single || j == i+n
 			}
 			if j == len(piece) {
@@ -72,15 +73,19 @@ func (m *unigram) search(piece []byte, w *work) {
 			node = m.trie.step(node, piece[j])
 		}
 		if !single {
-			w.offer(i, i+n, m.unk, m.unkScore)
+			m.offer(w, i, i+n, m.unk, m.unkScore)
 		}
 		i += n
 	}
 }
 
 // offer makes the token id from i to j the edge into j if it is better than what was found before.
-func (w *work) offer(i, j int, id int32, score float64) {
-	if sum := w.lattice[i].sum + score; w.lattice[j].id == none || sum > w.lattice[j].sum {
+func (m *unigram) offer(w *work, i, j int, id int32, score float64) {
+	sum := w.lattice[i].sum + score
+	if m.single {
+		sum = float64(float32(sum))
+	}
+	if w.lattice[j].id == none || sum > w.lattice[j].sum {
 		w.lattice[j] = edge{sum, int32(i), id}
 	}
 }
