@@ -1,7 +1,7 @@
 package tokenizer
 
 import (
-	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,18 +28,9 @@ type golden struct {
 }
 
 // readGoldens reads a gzipped file of one JSON record a line.
-func readGoldens(t *testing.T, fsys fs.FS, name string) (records []golden) {
+func readGoldens(t testing.TB, fsys fs.FS, name string) (records []golden) {
 	t.Helper()
-	f, err := fsys.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	d := json.NewDecoder(bufio.NewReader(z))
+	d := json.NewDecoder(bytes.NewReader(readGzip(t, fsys, name)))
 	for {
 		var g golden
 		if err := d.Decode(&g); errors.Is(err, io.EOF) {
@@ -52,6 +44,24 @@ func readGoldens(t *testing.T, fsys fs.FS, name string) (records []golden) {
 		t.Fatalf("%s has no records", name)
 	}
 	return records
+}
+
+func readGzip(t testing.TB, fsys fs.FS, name string) []byte {
+	t.Helper()
+	f, err := fsys.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return data
 }
 
 // loadFile loads tokenizer.json alone: the golden values are the file's, whatever stands beside it.
@@ -71,6 +81,39 @@ func loadJSON(t testing.TB, data []byte) *Tokenizer {
 		t.Fatal(err)
 	}
 	return tok
+}
+
+var samples = os.DirFS("testdata/golden")
+
+// loadSample loads a tokenizer of testdata.
+func loadSample(t testing.TB, name string) *Tokenizer {
+	t.Helper()
+	return loadJSON(t, readGzip(t, samples, name+"/tokenizer.json.gz"))
+}
+
+// sampleNames lists the tokenizers of testdata.
+func sampleNames(t testing.TB) (names []string) {
+	t.Helper()
+	files, err := fs.Glob(samples, "*/tokenizer.json.gz")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("testdata has no tokenizers: %v", err)
+	}
+	for _, f := range files {
+		names = append(names, path.Dir(f))
+	}
+	return names
+}
+
+// TestSample is TestGolden on the few records of testdata.
+func TestSample(t *testing.T) {
+	for _, name := range sampleNames(t) {
+		t.Run(name, func(t *testing.T) {
+			records := append(readGoldens(t, samples, name+".jsonl.gz"), readGoldens(t, samples, name+".decode.jsonl.gz")...)
+			if bad := differences(t, loadSample(t, name), records); len(bad) > 0 {
+				t.Errorf("of %d records differ, by category: %v", len(records), bad)
+			}
+		})
+	}
 }
 
 // differences counts the records that tok gets wrong, reports the first few, and returns the count by category.
