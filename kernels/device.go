@@ -1,5 +1,7 @@
 package kernels
 
+import "github.com/seed-5afa5581/graft/internal/random"
+
 // Info describes a device.
 type Info struct {
 	Name    string // "cpu", "cuda:0"
@@ -28,7 +30,9 @@ type Heads struct {
 
 // Dropout describes one dropout mask. Whether an element is dropped is a
 // function of these numbers, of the sample and position of its row and of
-// its column: never of where the row lies in a batch.
+// its column c, never of where the row lies in a batch: it is where word c%4 of
+// Philox's block at counter (c/4, position, sample, Step) under Key is less
+// than Rate·2³².
 type Dropout struct {
 	Rate      float32 // share of elements set to zero; the others are divided by 1-Rate
 	Seed      uint64
@@ -37,6 +41,9 @@ type Dropout struct {
 	Samples   Ints   // [T] number of the row's sample
 	Positions Ints   // [T] position of the row in its sample
 }
+
+// Key returns the key of the mask's random numbers.
+func (d Dropout) Key() [2]uint32 { return random.Key(d.Seed, random.Dropout+d.Site) }
 
 // AdamW holds the numbers of one optimiser step, as PyTorch defines them:
 // decoupled weight decay, then
