@@ -116,7 +116,7 @@ func (d checked) RoPE(x, table Tensor, positions Ints, heads int, inverse bool) 
 }
 
 // checkHeads checks q, k and v against h.
-func checkHeads(q, k, v Tensor, h Heads) {
+func checkHeads(q, k, v Tensor, h AttentionShape) {
 	must(h.Heads > 0 && h.KVHeads > 0 && h.Heads%h.KVHeads == 0, "kernels: Attention: heads")
 	must(shape(q, q.Rows, h.Heads*h.Width) && shape(k, k.Rows, h.KVHeads*h.Width) && same(v, k), "kernels: Attention: shapes")
 	n := h.KStarts.Len()
@@ -128,13 +128,13 @@ func checkHeads(q, k, v Tensor, h Heads) {
 	}
 }
 
-func (d checked) Attention(out, lse, q, k, v Tensor, h Heads) {
+func (d checked) Attention(out, lse, q, k, v Tensor, h AttentionShape) {
 	checkHeads(q, k, v, h)
 	must(same(out, q) && isFloat32(lse) && shape(lse, q.Rows, h.Heads), "kernels: Attention: outputs")
 	d.Device.Attention(out, lse, q, k, v, h)
 }
 
-func (d checked) AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v Tensor, h Heads) {
+func (d checked) AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v Tensor, h AttentionShape) {
 	checkHeads(q, k, v, h)
 	must(same(out, q) && same(dout, q) && isFloat32(lse) && shape(lse, q.Rows, h.Heads), "kernels: AttentionGrad: inputs")
 	must(same(dq, q) && same(dk, k) && same(dv, v), "kernels: AttentionGrad: outputs")

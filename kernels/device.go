@@ -15,11 +15,11 @@ type Info struct {
 	Width int
 }
 
-// Heads describes one attention over packed sequences. Sequence s owns the
+// An AttentionShape describes one attention over packed sequences. Sequence s owns the
 // query rows QStarts[s] to QStarts[s+1] and the key rows KStarts[s] to
 // KEnds[s]; its queries are the last positions of its keys, so that
 // continuing with cached keys is the same operation as a whole sequence.
-type Heads struct {
+type AttentionShape struct {
 	Heads, KVHeads int // query heads, a multiple of the key/value heads
 	Width          int // features of one head
 	Scale          float32
@@ -107,10 +107,10 @@ type Device interface {
 	// Attention: out = softmax(Scale·q·kᵀ)·v over the keys that a query may see.
 	// q, out [Tq, Heads·D], k, v [Tk, KVHeads·D], lse [Tq, Heads] Float32 gets the
 	// logarithm of each softmax's denominator.
-	Attention(out, lse, q, k, v Tensor, h Heads)
+	Attention(out, lse, q, k, v Tensor, h AttentionShape)
 	// AttentionGrad writes dq, dk, dv. Rows of dk and dv that belong to no
 	// sequence are left as they are.
-	AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v Tensor, h Heads)
+	AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v Tensor, h AttentionShape)
 
 	// SwiGLU: y = silu(gate)·up. Shazeer 2020.
 	SwiGLU(y, gate, up Tensor)
