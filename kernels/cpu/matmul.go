@@ -12,6 +12,9 @@ const blockRows = 16
 //
 //	for t, o: y[t,o] (+)= alpha · Σ_i x[t,i]·w[o,i]
 func (d *Device) MatMul(y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
+	if y.Rows == 0 {
+		return
+	}
 	a, out := data(x), result{data(y), y.Cols, alpha, acc}
 	d.do((w.Rows+blockRows-1)/blockRows, func(i int) {
 		from, to := i*blockRows, min(w.Rows, (i+1)*blockRows)
@@ -25,6 +28,9 @@ func (d *Device) MatMul(y, x kernels.Tensor, w kernels.Matrix, alpha float32, ac
 //
 //	for t, i: dx[t,i] (+)= alpha · Σ_o dy[t,o]·w[o,i]
 func (d *Device) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
+	if dx.Rows == 0 {
+		return
+	}
 	a, out := data(dy), result{data(dx), dx.Cols, alpha, acc}
 	d.do((w.Cols+blockRows-1)/blockRows, func(i int) {
 		from, to := i*blockRows, min(w.Cols, (i+1)*blockRows)
