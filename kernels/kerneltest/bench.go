@@ -23,6 +23,7 @@ type reporter interface {
 type bench struct {
 	reporter
 	dev      kernels.Device
+	epsilon  float64 // the device's
 	rnd      *random.Source
 	label    string // of the case that runs
 	operands []*operand
@@ -35,7 +36,7 @@ type bench struct {
 type weights struct{ data, copy []byte }
 
 func newBench(t reporter, dev kernels.Device) *bench {
-	return &bench{reporter: t, dev: kernels.Checked(dev), rnd: random.New(20, random.Sample, 0)}
+	return &bench{reporter: t, dev: kernels.Checked(dev), epsilon: dev.Info().Epsilon, rnd: random.New(20, random.Sample, 0)}
 }
 
 // An operand is a tensor between guards.
@@ -224,9 +225,9 @@ func (b *bench) result(o *operand) []float32 {
 // near fails unless o holds want within the bound.
 func (b *bench) near(what string, o *operand, want, size mat, r bound) {
 	b.Helper()
-	wrong, first := 0, ""
+	wrong, first, storing := 0, "", b.storing(o.Kind)
 	for i, got := range b.result(o) {
-		tolerance := r.tolerance(b.storing(o.Kind), b.dev.Info().Epsilon, want.v[i], size.v[i])
+		tolerance := r.tolerance(storing, b.epsilon, want.v[i], size.v[i])
 		if !(math.Abs(float64(got)-want.v[i]) <= tolerance) {
 			if wrong++; wrong == 1 {
 				first = fmt.Sprintf("[%d,%d] = %g, want %g ± %.2g", i/o.Cols, i%o.Cols, got, want.v[i], tolerance)
@@ -241,7 +242,7 @@ func (b *bench) near(what string, o *operand, want, size mat, r bound) {
 // storing returns the relative error of storing an element of a kind.
 func (b *bench) storing(kind kernels.Kind) float64 {
 	if kind == kernels.Activation {
-		return b.dev.Info().Epsilon
+		return b.epsilon
 	}
 	return unit
 }

@@ -33,8 +33,9 @@ func checkAddBiasGrad(b *bench) {
 
 // checkEmbed: x[t] = w[ids[t]].
 func checkEmbed(b *bench) {
-	for _, s := range storages {
-		b.eachKind("Embed "+s.name, func(kind kernels.Kind, rows, cols int) {
+	for i, s := range storages {
+		b.each("Embed "+s.name, func(rows, cols int) {
+			kind := kinds[(rows+cols/3+i)%2]
 			w, stored := b.matrix(s, b.mat(19, cols))
 			ids, x := b.below(rows, 19), b.out(kind, rows, cols)
 			b.dev.Embed(x.Tensor, w, ids)
@@ -120,12 +121,11 @@ func checkFill(b *bench) {
 func checkExpand(b *bench) {
 	for _, s := range storages {
 		b.each("Expand "+s.name, func(rows, cols int) {
-			for _, skipped := range []int{0, 2} {
-				w, stored := b.matrix(s, b.mat(skipped+rows+1, cols))
-				dst := b.out(kernels.Float32, rows, cols)
-				b.dev.Expand(dst.Tensor, w, skipped)
-				b.exact("dst", dst, float32s(stored.slice(skipped, skipped+rows)))
-			}
+			skipped := rows % 3
+			w, stored := b.matrix(s, b.mat(skipped+rows+1, cols))
+			dst := b.out(kernels.Float32, rows, cols)
+			b.dev.Expand(dst.Tensor, w, skipped)
+			b.exact("dst", dst, float32s(stored.slice(skipped, skipped+rows)))
 		})
 		if !s.tensor && s.format.Bytes(1) == 2 {
 			b.run("Expand every "+s.name, func() { b.expandAll(s) })
@@ -152,14 +152,15 @@ func (b *bench) expandAll(s storage) {
 
 // checkDropout: exactly the elements that the definition names are zero.
 func checkDropout(b *bench) {
-	for i, rate := range []float32{0.3, 0, 0.05, 0.9} {
-		for _, acc := range []bool{false, true} {
-			b.eachKind(fmt.Sprintf("Dropout rate %g acc %v", rate, acc), func(kind kernels.Kind, rows, cols int) {
-				p := kernels.Dropout{Rate: rate, Seed: 1<<40 + 7, Step: uint32(i), Site: uint32(3 * i),
-					Samples: b.below(rows, 1<<30), Positions: b.below(rows, 4096)}
-				b.dropout(kind, p, rows, cols, acc)
-			})
-		}
+	for i, acc := range []bool{false, true} {
+		b.eachKind(fmt.Sprintf("Dropout acc %v", acc), func(kind kernels.Kind, rows, cols int) {
+			b.dropout(kind, kernels.Dropout{Rate: 0.3, Seed: 1<<40 + 7, Step: uint32(i), Site: uint32(3 * i)}, rows, cols, acc)
+		})
+	}
+	for _, rate := range []float32{0, 0.05, 0.9} {
+		b.run(fmt.Sprintf("Dropout rate %g", rate), func() {
+			b.dropout(kernels.Activation, kernels.Dropout{Rate: rate, Step: 1 << 31, Site: 1000}, 65, 130, false)
+		})
 	}
 	src, samples, positions := b.mat(130, 33), make([]int32, 130), make([]int32, 130)
 	for i := range samples {
@@ -174,6 +175,7 @@ func checkDropout(b *bench) {
 
 func (b *bench) dropout(kind kernels.Kind, p kernels.Dropout, rows, cols int, acc bool) {
 	b.Helper()
+	p.Samples, p.Positions = b.below(rows, 1<<30), b.below(rows, 4096)
 	src, dst := b.in(kind, b.mat(rows, cols)), b.target(kind, rows, cols, acc)
 	b.dev.Dropout(dst.Tensor, src.Tensor, p, acc)
 	kept, dropped := dropoutMask(p, cols), 0

@@ -85,32 +85,26 @@ func fromBits(h uint16, fraction int) float64 {
 func fromBF16(h uint16) float64 { return fromBits(h, 7) }
 func fromF16(h uint16) float64  { return fromBits(h, 10) }
 
-// toBits rounds to the nearest 16-bit number, to the even one of two: the
-// patterns of positive numbers are in their order, so it searches them.
+// toBits rounds to the nearest such number, to the even one of two: the sum of
+// a rounded fraction and its exponent carries over by itself.
 func toBits(x float64, fraction int) uint16 {
-	sign := uint16(0)
+	bias, sign := 1<<(14-fraction)-1, uint16(0)
 	if math.Signbit(x) {
 		sign = 1 << 15
 	}
-	infinity := uint16(1<<(15-fraction)-1) << fraction
+	infinity := (2*bias + 1) << fraction
 	a := math.Abs(x)
-	if a != a {
-		return sign | infinity | 1<<(fraction-1)
+	switch {
+	case a == 0:
+		return sign
+	case math.IsInf(a, 0):
+		return sign | uint16(infinity)
+	case a != a:
+		return sign | uint16(infinity) | 1<<(fraction-1)
 	}
-	lo, hi := uint16(0), infinity // fromBits(lo) ≤ a
-	for hi-lo > 1 {
-		if mid := (lo + hi) / 2; fromBits(mid, fraction) <= a {
-			lo = mid
-		} else {
-			hi = mid
-		}
-	}
-	bias := 1<<(14-fraction) - 1
-	step := math.Ldexp(1, max(int(lo>>fraction), 1)-bias-fraction)
-	if d := a - fromBits(lo, fraction); d > step/2 || d == step/2 && lo%2 == 1 {
-		return sign | hi
-	}
-	return sign | lo
+	exponent := max(math.Ilogb(a), 1-bias)
+	rounded := int(math.RoundToEven(math.Ldexp(a, fraction-exponent)))
+	return sign | uint16(min((exponent+bias-1)<<fraction+rounded, infinity))
 }
 
 func roundBF16(x float64) uint16 { return toBits(x, 7) }
