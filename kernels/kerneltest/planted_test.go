@@ -257,9 +257,9 @@ var faults = []fault{
 		}
 	}),
 	plantAttentionGrad("keys that nobody sees are skipped", func(d kernels.Device, o attentionOperands, h kernels.AttentionShape) {
-		before := read(d, o.dk)
+		before := read(d, o.dv)
 		o.grad(d, h)
-		edit(d, o.dk, func(v []float32) {
+		edit(d, o.dv, func(v []float32) {
 			for i := range v {
 				if v[i] == 0 {
 					v[i] = before[i]
@@ -378,6 +378,18 @@ var faults = []fault{
 		h.Beta2 = float64(float32(h.Beta2))
 		d.AdamW(w, m, v, g, h)
 	}),
+	{"NotANumber", "zeros are skipped in products", func(d kernels.Device) kernels.Device {
+		return faultyMatMul{d, func(d kernels.Device, y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
+			d.MatMul(y, x, w, alpha, acc)
+			edit(d, y, func(v []float32) {
+				for i := range v {
+					if v[i] != v[i] {
+						v[i] = 0
+					}
+				}
+			})
+		}}
+	}},
 	{"Memory", "fresh memory is dirty", func(d kernels.Device) kernels.Device { return dirtyMemory{d} }},
 }
 
