@@ -6,6 +6,7 @@ import (
 	"math"
 	"unsafe"
 
+	"github.com/seed-5afa5581/graft/internal/float16"
 	"github.com/seed-5afa5581/graft/kernels"
 )
 
@@ -82,11 +83,11 @@ func expand(dst []float32, w kernels.Matrix, from, to int) {
 		copy(dst, w.Mem.(*memory).f32[lo:hi])
 	case kernels.BF16:
 		for i, v := range w.Mem.(*weight).u16[lo:hi] {
-			dst[i] = math.Float32frombits(uint32(v) << 16)
+			dst[i] = float16.FromBF16(v)
 		}
 	case kernels.F16:
 		for i, v := range w.Mem.(*weight).u16[lo:hi] {
-			dst[i] = fromHalf(v)
+			dst[i] = float16.FromHalf(v)
 		}
 	}
 }
@@ -99,18 +100,6 @@ func rows(scratch []float32, w kernels.Matrix, from, to int) []float32 {
 	}
 	expand(scratch, w, from, to)
 	return scratch[:(to-from)*w.Cols]
-}
-
-// fromHalf converts IEEE 754 half precision.
-func fromHalf(h uint16) float32 {
-	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
-	switch exponent {
-	case 0: // zero or subnormal: a multiple of 2^-24
-		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*(1.0/(1<<24))))
-	case 31:
-		return math.Float32frombits(sign | 0xff<<23 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 }
 
 // Expand writes rows of w from row on.
