@@ -87,7 +87,7 @@ func learn(ctx context.Context, m *model.Model) error {
 	if err != nil {
 		return err
 	}
-	job, err := train.New(m, set, train.Config{LR: 5e-3, Epochs: 20, Batch: 8})
+	job, err := train.New(m, set, train.Config{LR: 5e-3, Epochs: 8, Batch: 8})
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func learn(ctx context.Context, m *model.Model) error {
 }
 
 func tell(ctx context.Context, when string, m *model.Model) error {
-	text, err := m.GenerateText(ctx, prompt, model.Generation{MaxTokens: 80})
+	text, err := m.GenerateText(ctx, prompt, model.Generation{MaxTokens: 120})
 	if err == nil {
 		fmt.Printf("%s: %s%s\n", when, prompt, text)
 	}
