@@ -1,0 +1,128 @@
+// Command graft fine-tunes LLaMA-style language models, continues texts with
+// them, merges adapters and shows what is in a checkpoint.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+// A command is one of graft's verbs.
+type command struct {
+	name, arguments, summary, details string
+	// prepare defines the flags and returns what runs once they are parsed.
+	prepare func(f *flag.FlagSet) func(ctx context.Context, io streams, args []string) error
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+var commands = []command{trainCommand, generateCommand, mergeCommand, inspectCommand}
+
+// usageError is a mistake in the command line: exit code 2.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	os.Exit(run(ctx, streams{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:]))
+}
+
+// run executes a command line and returns the exit code: 0, 1 for a failure, 2
+// for a mistake in the command line, 130 for an interruption.
+func run(ctx context.Context, s streams, args []string) int {
+	if len(args) == 0 {
+		help(s.err)
+		return 2
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		help(s.out)
+		return 0
+	case "version", "-version", "--version":
+		fmt.Fprintln(s.out, "graft", version())
+		return 0
+	}
+	for _, c := range commands {
+		if c.name == args[0] {
+			return exitCode(s, c.name, c.run(ctx, s, args[1:]))
+		}
+	}
+	fmt.Fprintf(s.err, "graft: unknown command %q; graft help lists them\n", args[0])
+	return 2
+}
+
+func exitCode(s streams, name string, err error) int {
+	var usage usageError
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(s.err, "graft: interrupted")
+		return 130
+	case errors.As(err, &usage):
+		fmt.Fprintf(s.err, "graft %s: %v; graft %s --help shows how\n", name, err, name)
+		return 2
+	}
+	fmt.Fprintf(s.err, "graft %s: %v\n", name, err)
+	return 1
+}
+
+func (c command) run(ctx context.Context, s streams, args []string) error {
+	f := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	do := c.prepare(f)
+	err := f.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		c.help(s.out, f)
+		return err
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	return do(ctx, s, f.Args())
+}
+
+func (c command) help(w io.Writer, f *flag.FlagSet) {
+	fmt.Fprintf(w, "usage: graft %s %s\n\n%s\n\n", c.name, c.arguments, c.details)
+	f.VisitAll(func(o *flag.Flag) {
+		value, text := flag.UnquoteUsage(o)
+		name := "--" + o.Name
+		if value != "" {
+			name += " " + value
+		}
+		if o.DefValue != "" && o.DefValue != "0" && o.DefValue != "false" {
+			text += " (" + o.DefValue + ")"
+		}
+		fmt.Fprintf(w, "  %-24s %s\n", name, text)
+	})
+}
+
+func help(w io.Writer) {
+	fmt.Fprint(w, "graft fine-tunes LLaMA-style language models.\n\nusage: graft COMMAND [flags]\n\n")
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(w, "  version    print the version\n\ngraft COMMAND --help shows a command's flags.\n")
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

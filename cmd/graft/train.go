@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/seed-5afa5581/graft/data"
+	"github.com/seed-5afa5581/graft/lora"
+	"github.com/seed-5afa5581/graft/model"
+	"github.com/seed-5afa5581/graft/train"
+)
+
+var trainCommand = command{
+	name: "train", arguments: "--model DIR --data FILE --out DIR [flags]", summary: "train an adapter, or the whole model with --full",
+	details: "Trains a LoRA adapter on the records of a file and saves it as PEFT does. Records are\n" +
+		"JSON objects with prompt and completion, input and output, question and answer,\n" +
+		"instruction and output, or text; .jsonl, .json, .txt or .md. Without --full the base\n" +
+		"stays as it is.",
+	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
+		t := &training{}
+		t.flags(f)
+		return t.run
+	},
+}
+
+// training is the flags of graft train.
+type training struct {
+	source
+	data, out, targets, schedule string
+	full, overwrite              bool
+	clip, warmup                 float64
+	lora                         lora.Config
+	set                          data.Config
+	config                       train.Config
+}
+
+func (t *training) flags(f *flag.FlagSet) {
+	t.source.flags(f, "go on training the adapter in `DIR`")
+	f.StringVar(&t.data, "data", "", "`FILE` of records to learn from")
+	f.StringVar(&t.out, "out", "", "`DIR` for the adapter, or for the model with --full")
+	f.BoolVar(&t.overwrite, "overwrite", false, "replace the adapter that --out holds")
+	f.BoolVar(&t.full, "full", false, "train every weight instead of an adapter")
+	f.IntVar(&t.lora.Rank, "rank", 16, "rank of the adapter")
+	f.Float64Var(&t.lora.Alpha, "alpha", 32, "the adapter is scaled by alpha/rank")
+	f.BoolVar(&t.lora.RSLoRA, "rslora", false, "scale by alpha/√rank instead")
+	f.Float64Var(&t.lora.Dropout, "dropout", 0, "share of the adapter's inputs dropped in training")
+	f.StringVar(&t.targets, "targets", "all-linear", "`NAMES` of the modules to adapt, comma-separated, or a regular expression between slashes")
+	f.IntVar(&t.set.MaxLen, "max-len", 2048, "longest sample in tokens; longer answers are left out, longer texts cut")
+	f.IntVar(&t.config.Epochs, "epochs", 1, "times through the records")
+	f.IntVar(&t.config.Steps, "steps", 0, "optimiser steps, instead of --epochs")
+	f.IntVar(&t.config.Batch, "batch", 16, "samples a step")
+	f.IntVar(&t.config.MicroTokens, "micro-tokens", 2048, "tokens in memory at once")
+	f.Float64Var(&t.config.LR, "lr", 0, "peak learning `rate` (2e-4; 2e-5 with --full)")
+	f.StringVar(&t.schedule, "schedule", "cosine", "cosine, linear or constant")
+	f.Float64Var(&t.warmup, "warmup", 0.03, "share of the steps in which the rate rises")
+	f.Float64Var(&t.clip, "clip", 1, "largest norm of the gradient; 0 for any")
+	f.Float64Var(&t.config.WeightDecay, "weight-decay", 0, "decoupled weight decay")
+	f.BoolVar(&t.config.NoRecompute, "no-recompute", false, "keep all activations: faster, more memory")
+	f.BoolVar(&t.config.NoShuffle, "no-shuffle", false, "take the records in their order")
+	f.Uint64Var(&t.config.Seed, "seed", 0, "of the adapter, the order and dropout")
+}
+
+// settle turns the flags into configurations and checks them, before any file
+// is read.
+func (t *training) settle(args []string) error {
+	if err := noArguments(args); err != nil {
+		return err
+	}
+	for _, f := range []struct{ name, value string }{{"--model", t.model}, {"--data", t.data}, {"--out", t.out}} {
+		if f.value == "" {
+			return usagef("%s is missing", f.name)
+		}
+	}
+	if t.full && t.adapter != "" {
+		return usagef("--full and --adapter exclude each other: merge the adapter first")
+	}
+	if err := t.config.Schedule.UnmarshalText([]byte(t.schedule)); err != nil {
+		return usageError{err}
+	}
+	t.config.Warmup, t.config.NoWarmup = t.warmup, t.warmup == 0
+	t.config.Clip, t.config.NoClip = t.clip, t.clip == 0
+	t.lora.Seed = t.config.Seed
+	if pattern, ok := strings.CutPrefix(t.targets, "/"); ok {
+		t.lora.Pattern = strings.TrimSuffix(pattern, "/")
+	} else {
+		t.lora.Targets = strings.Split(t.targets, ",")
+	}
+	if err := errors.Join(t.lora.Validate(), t.config.Validate()); err != nil {
+		return usageError{err}
+	}
+	return t.checkOut()
+}
+
+// checkOut makes sure that the result can be saved.
+func (t *training) checkOut() error {
+	if err := os.MkdirAll(t.out, 0o777); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(t.out, ".graft-probe-*")
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	probe.Close()
+	os.Remove(probe.Name())
+	if _, err := os.Stat(filepath.Join(t.out, "adapter_model.safetensors")); err == nil && !t.overwrite && !t.full {
+		return fmt.Errorf("%s holds an adapter already: choose another --out or say --overwrite", t.out)
+	}
+	if _, err := os.Stat(filepath.Join(t.out, "config.json")); err == nil {
+		return fmt.Errorf("%s holds a model already: choose another --out", t.out)
+	}
+	return nil
+}
+
+func (t *training) run(ctx context.Context, s streams, args []string) error {
+	if err := t.settle(args); err != nil {
+		return err
+	}
+	o, err := t.open()
+	if err != nil {
+		return err
+	}
+	defer o.close()
+	set, err := data.Open(t.data, o.model.Tokenizer, t.set)
+	if err != nil {
+		return err
+	}
+	save, err := t.prepare(o)
+	if err != nil {
+		return err
+	}
+	job, err := train.New(o.model, set, t.config)
+	if err != nil {
+		return err
+	}
+	t.announce(s, o.model, set, job)
+	return t.steps(ctx, s, job, save)
+}
+
+// prepare makes an adapter or the whole model trainable, and returns what
+// saves it.
+func (t *training) prepare(o opened) (save func() error, err error) {
+	if t.full {
+		return func() error { return o.model.Save(t.out) }, o.model.Unfreeze(func(string) bool { return true })
+	}
+	a := o.adapter
+	if a == nil {
+		if a, err = lora.Attach(o.model, t.lora); err != nil {
+			return nil, err
+		}
+	}
+	return func() error { return a.Save(t.out) }, nil
+}
+
+func (t *training) announce(s streams, m *model.Model, set *data.Set, job *train.Run) {
+	trained := 0
+	for _, p := range m.Params() {
+		trained += p.Value.Len()
+	}
+	fmt.Fprintf(s.err, "%s parameters of %s train on %d samples, %s tokens, in %d steps (%s)\n",
+		count(trained), t.model, set.Len(), count(set.Tokens()), job.Total, m.Device.Info().Detail)
+}
+
+func (t *training) steps(ctx context.Context, s streams, job *train.Run, save func() error) error {
+	bar, done := newProgress(s.err), 0
+	for step, err := range job.Steps(ctx) {
+		if errors.Is(err, context.Canceled) && done > 0 {
+			bar.end()
+			return errors.Join(err, t.saved(s, done, save))
+		}
+		if err != nil {
+			bar.end()
+			return err
+		}
+		bar.show(step)
+		done = step.N
+	}
+	bar.end()
+	return t.saved(s, done, save)
+}
+
+func (t *training) saved(s streams, steps int, save func() error) error {
+	if err := save(); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%s: saved after %d steps\n", t.out, steps)
+	return nil
+}

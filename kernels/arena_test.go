@@ -1,0 +1,151 @@
+package kernels
+
+import (
+	"errors"
+	"slices"
+	"testing"
+)
+
+// span returns the elements of the arena's memory that t takes.
+func span(t Tensor) (mem Mem, from, to int) { return t.Mem, t.Off, t.Off + t.Len() }
+
+func TestArenaTensorsAreApart(t *testing.T) {
+	a := NewArena(&fake{})
+	var all []Tensor
+	for i := range 200 {
+		rows, cols := i%7, 1+i*37%513
+		want := []Tensor{a.Activation(rows, cols), a.Float32(rows, cols)}
+		for k, x := range want {
+			if x.Rows != rows || x.Cols != cols || x.Kind != []Kind{Activation, Float32}[k] || x.None() {
+				t.Fatalf("tensor %+v, want %d×%d of kind %d", x, rows, cols, k)
+			}
+		}
+		if like := a.Like(want[1]); like.Kind != Float32 || like.Rows != rows || like.Cols != cols {
+			t.Fatalf("Like gives %+v", like)
+		}
+		all = append(all, want...)
+	}
+	for i, x := range all {
+		mem, from, to := span(x)
+		if from%16 != 0 {
+			t.Fatalf("a tensor starts at element %d", from)
+		}
+		for _, y := range all[:i] {
+			if other, start, end := span(y); other == mem && from < end && start < to {
+				t.Fatalf("%+v and %+v overlap", x, y)
+			}
+		}
+	}
+}
+
+func TestArenaTensorsFitTheirMemory(t *testing.T) {
+	dev := &fake{}
+	a := NewArena(dev)
+	for _, n := range []int{1, blockElements - 16, 17, 3 * blockElements, blockElements, 5} {
+		x := a.Float32(1, n)
+		if _, _, to := span(x); to > dev.held[x.Mem.(*int)] {
+			t.Errorf("%d elements end at %d of %d", n, to, dev.held[x.Mem.(*int)])
+		}
+	}
+	held := 0
+	for _, n := range dev.held {
+		held += n
+	}
+	if got := a.Elements(Float32); got != held || a.Elements(Activation) != 0 {
+		t.Errorf("Elements %d and %d, the device gave %d", got, a.Elements(Activation), held)
+	}
+}
+
+func TestArenaRelease(t *testing.T) {
+	a := NewArena(&fake{})
+	a.Float32(3, 5)
+	mark := a.Mark()
+	first := []Tensor{a.Float32(1, 40), a.Float32(2, blockElements), a.Activation(1, 1)}
+	a.Release(mark)
+	again := []Tensor{a.Float32(1, 40), a.Float32(2, blockElements), a.Activation(1, 1)}
+	if !slices.Equal(first, again) {
+		t.Errorf("after Release %+v, before %+v", again, first)
+	}
+	a.Reset()
+	if x := a.Float32(1, 1); x.Off != 0 {
+		t.Errorf("after Reset the first tensor is at %d", x.Off)
+	}
+}
+
+// Nested marks are what recompute needs: the inner one is released many times.
+func TestArenaAllocatesNothingWhenSteady(t *testing.T) {
+	dev := &fake{}
+	a := NewArena(dev)
+	step := func() {
+		a.Reset()
+		a.Ints([]int32{1, 2, 3})
+		a.Float32(7, 1000)
+		for range 5 {
+			mark := a.Mark()
+			a.Activation(100, 1000)
+			a.Float32(1, 2*blockElements)
+			a.Release(mark)
+		}
+	}
+	step()
+	before := dev.allocs
+	for range 3 {
+		step()
+	}
+	if dev.allocs != before {
+		t.Errorf("%d allocations in steady steps", dev.allocs-before)
+	}
+	if n := testing.AllocsPerRun(10, step); n != 0 {
+		t.Errorf("a steady step makes %v Go allocations", n)
+	}
+}
+
+func TestArenaInts(t *testing.T) {
+	dev := &fake{}
+	a := NewArena(dev)
+	source := []int32{4, 5, 6}
+	v := a.Ints(source)
+	source[0] = 9
+	if !slices.Equal(v.Host, []int32{4, 5, 6}) || !slices.Equal(dev.ints, v.Host) || v.Mem == nil {
+		t.Errorf("Ints holds %v, the device has %v", v.Host, dev.ints)
+	}
+	w := a.Ints([]int32{7})
+	_ = append(v.Host, 8) // must not reach into w
+	if w.Host[0] != 7 || w.Off == v.Off {
+		t.Errorf("two Ints overlap: %v", w)
+	}
+	if empty := a.Ints(nil); empty.Len() != 0 || empty.Mem == nil {
+		t.Errorf("no ints: %+v", empty)
+	}
+}
+
+func TestArenaFree(t *testing.T) {
+	dev := &fake{}
+	a := NewArena(dev)
+	a.Float32(1, 1)
+	a.Activation(1, 3*blockElements)
+	a.Ints([]int32{1})
+	a.Free()
+	if len(dev.held) != 0 || a.Elements(Float32)+a.Elements(Activation)+a.Elements(Int32) != 0 {
+		t.Errorf("after Free the device holds %v", dev.held)
+	}
+	if a.Float32(1, 1).None() {
+		t.Error("an arena is of no use after Free")
+	}
+}
+
+func TestArenaOutOfMemory(t *testing.T) {
+	a := NewArena(&fake{limit: blockElements})
+	a.Float32(1, 10)
+	err, ok := panics(func() { a.Float32(2, blockElements) }).(error)
+	var out *OutOfMemory
+	if !ok || !errors.As(err, &out) {
+		t.Fatalf("panic with %v", err)
+	}
+	if want := "kernels: arena: 131072 more elements: fake: full"; err.Error() != want {
+		t.Errorf("error %q, want %q", err, want)
+	}
+	if errors.Unwrap(err) == nil {
+		t.Error("the device's error is lost")
+	}
+}

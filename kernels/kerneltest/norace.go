@@ -1,0 +1,6 @@
+//go:build !race
+
+package kerneltest
+
+// stride: every case runs.
+const stride = 1

@@ -1,0 +1,79 @@
+package model
+
+import "github.com/seed-5afa5581/graft/kernels"
+
+// A Delta is an additive branch on a Linear: y += Δ(x). Package lora provides
+// one.
+type Delta interface {
+	// Forward adds Δ(x) to y. x [T, in], y [T, out].
+	Forward(p *Pass, y, x kernels.Tensor)
+	// Backward adds Δᵀ(dy) to dx, unless dx is none, and the gradients of its own
+	// parameters to them.
+	Backward(p *Pass, dx, dy, x kernels.Tensor)
+	// Params returns the branch's parameters in a fixed order.
+	Params() []*Param
+}
+
+// A Linear is y = x·Wᵀ + b + Δ(x).
+type Linear struct {
+	Name      string         // its module's name in the checkpoint
+	W         kernels.Matrix // [out, in]
+	Bias      kernels.Tensor // [1, out] or none
+	Delta     Delta          // nil if there is none
+	Weight    *Param         // W, if it trains
+	BiasParam *Param         // Bias, if it trains
+}
+
+// In returns the number of input features.
+func (l *Linear) In() int { return l.W.Cols }
+
+// Out returns the number of output features.
+func (l *Linear) Out() int { return l.W.Rows }
+
+// trains reports whether Backward has gradients to compute for it.
+func (l *Linear) trains() bool { return l.Delta != nil || l.Weight != nil || l.BiasParam != nil }
+
+func (l *Linear) params() (ps []*Param) {
+	ps = appendParam(ps, l.Weight, l.BiasParam)
+	if l.Delta != nil {
+		ps = append(ps, l.Delta.Params()...)
+	}
+	return ps
+}
+
+func appendParam(ps []*Param, more ...*Param) []*Param {
+	for _, p := range more {
+		if p != nil {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// Forward writes y, or adds to it with acc. x [T, in], y [T, out].
+func (l *Linear) Forward(p *Pass, y, x kernels.Tensor, acc bool) {
+	p.dev.MatMul(y, x, l.W, 1, acc)
+	if !l.Bias.None() {
+		p.dev.AddBias(y, l.Bias)
+	}
+	if l.Delta != nil {
+		l.Delta.Forward(p, y, x)
+	}
+}
+
+// Backward writes dx, or adds to it with acc, unless dx is none, and adds to
+// the gradients of what trains: dx = dy·W + Δᵀ(dy), dW += dyᵀ·x, db += Σ dy.
+func (l *Linear) Backward(p *Pass, dx, dy, x kernels.Tensor, acc bool) {
+	if !dx.None() {
+		p.dev.MatMulGradInput(dx, dy, l.W, 1, acc)
+	}
+	if l.Delta != nil {
+		l.Delta.Backward(p, dx, dy, x)
+	}
+	if l.Weight != nil {
+		p.dev.MatMulGradWeight(l.Weight.Grad, dy, x, 1, p.rows.folds)
+	}
+	if l.BiasParam != nil {
+		p.dev.AddBiasGrad(l.BiasParam.Grad, dy, p.rows.folds)
+	}
+}

@@ -1,0 +1,215 @@
+package model
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/seed-5afa5581/graft/kernels"
+)
+
+// A Loss sums what was learned about labelled positions.
+type Loss struct {
+	Sum     float64 // -log p(label), in nats
+	Entropy float64 // of the predicted distributions, in nats
+	Labels  int     // how many there were
+	Correct int     // how many were the most likely token
+}
+
+// Mean returns the loss of a label.
+func (l Loss) Mean() float64 { return l.Sum / float64(l.Labels) }
+
+// Accuracy returns the share of labels that were the most likely token.
+func (l Loss) Accuracy() float64 { return float64(l.Correct) / float64(l.Labels) }
+
+// headRows is how many rows of logits are in memory at once.
+const headRows = 256
+
+// labels are the positions that predict a label: the one before each.
+type labels struct {
+	rows    kernels.Ints // [N] rows of the residual stream
+	targets kernels.Ints // [N] tokens to predict
+	of      rows         // what these rows are
+}
+
+// CountLabels returns how many labels of b carry a loss.
+func (b Batch) CountLabels() (n int) {
+	b.eachLabel(func(s, row int) { n++ })
+	return n
+}
+
+// eachLabel calls do for each row of sequence s that predicts a label.
+func (b Batch) eachLabel(do func(s, row int)) {
+	if b.Labels == nil {
+		return
+	}
+	b.each(func(s, from, to int) {
+		for t := from + 1; t < to; t++ {
+			if b.Labels[t] != IgnoreLabel {
+				do(s, t-1)
+			}
+		}
+	})
+}
+
+// layLabels lays out the labelled positions of b.
+func (p *Pass) layLabels(b Batch) (l labels) {
+	ints := func(value func(s, row int) int32) kernels.Ints {
+		p.host = p.host[:0]
+		b.eachLabel(func(s, row int) { p.host = append(p.host, value(s, row)) })
+		return p.Arena.Ints(p.host)
+	}
+	l.rows = ints(func(s, row int) int32 { return int32(row) })
+	l.targets = ints(func(s, row int) int32 { return b.Labels[row+1] })
+	l.of.samples = ints(func(s, row int) int32 { return b.sample(s) })
+	l.of.positions = ints(func(s, row int) int32 { return p.rows.positions.Host[row] })
+	runs, first, n, last := p.host[:0], 0, 0, -1
+	b.eachLabel(func(s, row int) {
+		if s != last {
+			runs = appendRuns(runs, first, n)
+			first, last = n, s
+		}
+		n++
+	})
+	p.host = appendRuns(runs, first, n)
+	l.of.folds = p.Arena.Ints(p.host)
+	return l
+}
+
+// chunk returns the end of the chunk of labels that starts at from: whole runs,
+// so that a run's gradient is summed in one piece.
+func (l *labels) chunk(from int) (to int, of rows) {
+	n, folds := l.rows.Len(), l.of.folds.Host
+	to = n
+	lo := 0
+	for folds[lo] < int32(from) {
+		lo++
+	}
+	hi := lo + 1
+	for ; hi < len(folds); hi++ {
+		if next := runEnd(folds, hi, n); next-from > headRows {
+			to = int(folds[hi])
+			break
+		}
+	}
+	of = rows{positions: l.of.positions.Slice(from, to), samples: l.of.samples.Slice(from, to), folds: l.of.folds.Slice(lo, hi)}
+	return to, of
+}
+
+func runEnd(folds []int32, i, n int) int {
+	if i+1 < len(folds) {
+		return int(folds[i+1])
+	}
+	return n
+}
+
+// LossGrad adds the loss of a batch to sum and its gradient to the gradients of
+// what trains. The gradient is that of Σ loss / labels, labels being the
+// number of labels of the whole optimiser step, so that a step may be split
+// into batches as memory asks.
+func (p *Pass) LossGrad(b Batch, labels int, sum *Loss) (err error) {
+	defer outOfMemory(&err)
+	lowest := p.model.lowest()
+	if lowest == len(p.model.Blocks)+1 {
+		return errors.New("model: nothing to train: attach an adapter or unfreeze weights first")
+	}
+	if err := p.begin(b); err != nil {
+		return err
+	}
+	p.train = true
+	defer func() { p.train = false }()
+	x := p.forward(lowest)
+	if p.labels.rows.Len() == 0 {
+		return p.dev.Sync()
+	}
+	dx := kernels.Tensor{}
+	if lowest < len(p.model.Blocks) {
+		dx = p.Arena.Float32(x.Rows, x.Cols)
+	}
+	p.head(x, dx, labels, sum)
+	if !dx.None() {
+		p.backward(dx, lowest)
+	}
+	return p.dev.Sync()
+}
+
+// Loss adds the loss of a batch to sum, without gradients and dropout.
+func (p *Pass) Loss(b Batch, sum *Loss) (err error) {
+	defer outOfMemory(&err)
+	if err := p.begin(b); err != nil {
+		return err
+	}
+	x := p.forward(len(p.model.Blocks))
+	if p.labels.rows.Len() > 0 {
+		p.head(x, kernels.Tensor{}, 0, sum)
+	}
+	return p.dev.Sync()
+}
+
+// head adds the loss of the labelled rows of the residual stream x [T, C] to sum
+// and, when the pass trains, computes gradients: the head's own, and in dx,
+// unless it is none, that of x.
+func (p *Pass) head(x, dx kernels.Tensor, labels int, sum *Loss) {
+	l, all := &p.labels, p.rows
+	n := l.rows.Len()
+	xl, h, stats := p.Arena.Float32(n, x.Cols), p.Arena.Activation(n, x.Cols), p.Arena.Float32(n, 3)
+	p.dev.TakeRows(xl, x, l.rows)
+	p.rows = l.of
+	norm := p.model.Norm.Forward(p, h, xl)
+	dh := kernels.Tensor{}
+	if p.train && (!dx.None() || p.model.Norm.trains()) {
+		dh = p.Arena.Float32(n, x.Cols)
+	}
+	for from := 0; from < n; {
+		to, of := l.chunk(from)
+		p.rows = of
+		p.headChunk(stats.Slice(from, to), dh, h.Slice(from, to), l.targets.Slice(from, to), labels, from)
+		from = to
+	}
+	p.rows = all
+	if !dh.None() {
+		dxl := p.Arena.Like(xl)
+		p.model.Norm.Backward(p, dxl, dh, norm, l.of.folds, false)
+		if !dx.None() {
+			p.dev.Fill(dx, 0)
+			p.dev.PutRows(dx, dxl, l.rows)
+		}
+	}
+	sum.add(p, stats)
+}
+
+// headChunk computes the logits of the rows h [n, C], the first of them number
+// from, and their loss and gradient.
+func (p *Pass) headChunk(stats, dh, h kernels.Tensor, targets kernels.Ints, labels, from int) {
+	mark := p.Arena.Mark()
+	defer p.Arena.Release(mark)
+	head := &p.model.Head
+	logits, weights := p.Arena.Float32(h.Rows, head.Out()), p.Arena.Float32(h.Rows, 1)
+	head.Forward(p, logits, h, false)
+	if labels > 0 {
+		p.dev.Fill(weights, 1/float32(labels))
+	} else {
+		p.dev.Fill(weights, 0)
+	}
+	p.dev.CrossEntropy(stats, logits, weights, targets)
+	if !p.train {
+		return
+	}
+	if !dh.None() {
+		dh = dh.Slice(from, from+h.Rows)
+	}
+	head.Backward(p, dh, logits, h, false)
+}
+
+// add adds rows of stats [N, 3] one by one, so that splitting a step into
+// batches changes no bit of the sum.
+func (l *Loss) add(p *Pass, stats kernels.Tensor) {
+	p.stats = slices.Grow(p.stats[:0], stats.Len())[:stats.Len()]
+	rows := p.stats
+	p.dev.Read(rows, stats)
+	for i := 0; i < len(rows); i += 3 {
+		l.Sum += float64(rows[i])
+		l.Entropy += float64(rows[i+1])
+		l.Correct += int(rows[i+2])
+		l.Labels++
+	}
+}
