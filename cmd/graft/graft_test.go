@@ -104,7 +104,7 @@ func TestFaults(t *testing.T) {
 		{2, "learning rate -1", append(train[:len(train):len(train)], "--lr", "-1")},
 		{1, `target "query" names no linear layer`, append(train[:len(train):len(train)], "--targets", "query")},
 		{1, `unknown device "tpu"`, append(train[:len(train):len(train)], "--device", "tpu")},
-		{1, "is not a number of workers", append(train[:len(train):len(train)], "--device", "cpu:many")},
+		{1, "is neither a number of workers nor float32", append(train[:len(train):len(train)], "--device", "cpu:many")},
 		{1, "no-such-file", []string{"train", "--model", storiesDir, "--data", "no-such-file.jsonl", "--out", out}},
 		{1, "neither model.safetensors nor", []string{"generate", "--model", dir, "--prompt", "x"}},
 		{2, "no prompt", []string{"generate", "--model", storiesDir}},
