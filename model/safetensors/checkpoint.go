@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 )
@@ -28,6 +27,9 @@ type Checkpoint struct {
 
 // OpenCheckpoint maps the files of the model in a directory.
 func OpenCheckpoint(dir string) (*Checkpoint, error) {
+	if err := checkDir(dir); err != nil {
+		return nil, err
+	}
 	return openCheckpoint(os.DirFS(dir), dir, func(name string) (*File, error) { return Open(filepath.Join(dir, name)) })
 }
 
@@ -43,9 +45,6 @@ func OpenCheckpointFS(files fs.FS) (*Checkpoint, error) {
 }
 
 func openCheckpoint(files fs.FS, dir string, open func(name string) (*File, error)) (*Checkpoint, error) {
-	if err := checkDir(files, dir); err != nil {
-		return nil, err
-	}
 	// With both, transformers takes the single file too.
 	if _, err := fs.Stat(files, SingleFile); !errors.Is(err, fs.ErrNotExist) {
 		file, err := open(SingleFile)
@@ -63,18 +62,18 @@ func openCheckpoint(files fs.FS, dir string, open func(name string) (*File, erro
 	}
 	weightMap, err := parseIndex(index)
 	if err != nil {
-		return nil, fmt.Errorf("safetensors: %s: %w", path.Join(dir, IndexFile), err)
+		return nil, fmt.Errorf("safetensors: %s: %w", filepath.Join(dir, IndexFile), err)
 	}
 	return sharded(dir, weightMap, open)
 }
 
-func checkDir(files fs.FS, dir string) error {
-	info, err := fs.Stat(files, ".")
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("safetensors: %s: no such directory", dir)
 	}
 	if err != nil {
-		return fmt.Errorf("safetensors: %s: %w", dir, err)
+		return fmt.Errorf("safetensors: %w", err)
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("safetensors: %s: a file: give the directory that holds the model", dir)

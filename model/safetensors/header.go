@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -34,6 +35,9 @@ func (f *File) parse(data []byte) error {
 
 // cut returns a file's header and the tensors' bytes.
 func cut(data []byte) (header, body []byte, err error) {
+	if bytes.HasPrefix(data, []byte("version https://git-lfs")) {
+		return nil, nil, errors.New("a pointer of Git LFS, not the file: fetch it with git lfs pull")
+	}
 	if len(data) < 8 {
 		return nil, nil, fmt.Errorf("%d bytes are too few for the length of a header: the file is cut off or no safetensors file", len(data))
 	}

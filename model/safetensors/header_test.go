@@ -41,6 +41,7 @@ var specimens = []specimen{
 	{name: "longest header in a short file", file: claim(100_000_000, "{}"), err: "header of 100000000 bytes in a file of 10: the file is cut off or no safetensors file"},
 	{name: "header over the limit", file: claim(100_000_001, "{}"), err: "header of 100000001 bytes: at most 100000000 are allowed, so this is no safetensors file"},
 	{name: "largest length", file: claim(1<<64-1, "{}"), err: "header of 18446744073709551615 bytes: at most 100000000 are allowed, so this is no safetensors file"},
+	{name: "a pointer", file: []byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"), err: "a pointer of Git LFS, not the file: fetch it with git lfs pull"},
 	{name: "not UTF-8", file: pack("{\"\xff\":1}", 0), err: "the header is not UTF-8"},
 	{name: "space before the object", file: pack(" {}", 0), err: "the header does not begin with {", taken: true},
 	{name: "an array", file: pack("[]", 0), err: "the header does not begin with {"},
