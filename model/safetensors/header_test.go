@@ -3,8 +3,6 @@ package safetensors
 import (
 	"encoding/binary"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -91,7 +89,7 @@ var specimens = []specimen{
 	{name: "text for a size", file: pack(`{"a":{"dtype":"U8","shape":["1"],"data_offsets":[0,1]}}`, 1), err: `tensor "a": shape: byte 28 of the header: "\"1\"],\"data" instead of a size`},
 	{name: "comma after the last size", file: pack(`{"a":{"dtype":"U8","shape":[1,],"data_offsets":[0,1]}}`, 1), err: `tensor "a": shape: byte 30 of the header: "],\"data_of" instead of a size`},
 	{name: "no comma between sizes", file: pack(`{"a":{"dtype":"U8","shape":[1 1],"data_offsets":[0,1]}}`, 1), err: `tensor "a": shape: byte 30 of the header: "1],\"data_o" instead of a comma or ]`},
-	{name: "size over 63 bits", file: pack(`{"a":{"dtype":"U8","shape":[9223372036854775808,0],"data_offsets":[0,0]}}`, 0), err: `tensor "a": shape: byte 28 of the header: "9223372036" instead of a size that memory could hold`},
+	{name: "size over 63 bits", file: pack(`{"a":{"dtype":"U8","shape":[9223372036854775808,0],"data_offsets":[0,0]}}`, 0), err: `tensor "a": shape: byte 28 of the header: "9223372036" instead of a size that memory could hold`, taken: true},
 	{name: "size over 64 bits", file: pack(`{"a":{"dtype":"U8","shape":[18446744073709551616],"data_offsets":[0,0]}}`, 0), err: `tensor "a": shape: byte 28 of the header: "1844674407" instead of a size that memory could hold`},
 	{name: "product overflows to 0", file: pack(`{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0), err: `tensor "a": shape [4294967296 4294967296] overflows`},
 	{name: "bytes overflow to 0", file: pack(`{"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]}}`, 0), err: `tensor "a": shape [2305843009213693952] overflows`},
@@ -206,33 +204,5 @@ func TestTypes(t *testing.T) {
 	}
 	if len(bits) != len(want) {
 		t.Errorf("%d types, want %d", len(bits), len(want))
-	}
-}
-
-// TestCorpus writes the specimens into the directory that GRAFT_CORPUS names,
-// for scripts/safetensors.py to read them with the reference implementation.
-func TestCorpus(t *testing.T) {
-	dir := os.Getenv("GRAFT_CORPUS")
-	if dir == "" {
-		t.Skip("GRAFT_CORPUS names no directory")
-	}
-	type row struct {
-		Name, File, Err string
-		Taken           bool
-	}
-	var rows []row
-	for _, s := range specimens {
-		file := strings.ReplaceAll(s.name, " ", "-") + ".safetensors"
-		if err := os.WriteFile(filepath.Join(dir, file), s.file, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, row{s.name, file, s.err, s.taken})
-	}
-	text, err := json.Marshal(rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "specimens.json"), text, 0o666); err != nil {
-		t.Fatal(err)
 	}
 }
