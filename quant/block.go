@@ -67,29 +67,38 @@ func (c *chooser) block(packed []byte, v, buf []float32, short bool) (float32, e
 //
 //	packed[i] = code(v[2i]·inverse)<<4 | code(v[2i+1]·inverse)
 func (c *chooser) pack(packed []byte, v []float32, inverse float32) {
-	v = v[:2*len(packed)]
-	for i := range packed {
-		pair := v[2*i:][:2]
-		high, low := c.choose(float32(pair[0]*inverse)), c.choose(float32(pair[1]*inverse))
-		packed[i] = byte(high<<4 | low&15)
+	for ; len(packed) >= 4; packed, v = packed[4:], v[8:] {
+		p, v := (*[4]byte)(packed), (*[8]float32)(v)
+		p[0] = c.pair(v[0], v[1], inverse)
+		p[1] = c.pair(v[2], v[3], inverse)
+		p[2] = c.pair(v[4], v[5], inverse)
+		p[3] = c.pair(v[6], v[7], inverse)
 	}
+	for i := range packed {
+		packed[i] = c.pair(v[2*i], v[2*i+1], inverse)
+	}
+}
+
+func (c *chooser) pair(first, second, inverse float32) byte {
+	return c.choose(float32(first*inverse))<<4 | c.choose(float32(second*inverse))
 }
 
 // unpack writes the products of elements [from, from+len(dst)) of a block.
 func unpack[E float32 | uint16](dst []E, packed []byte, from int, products *[16]E) {
+	packed = packed[from/2:]
 	if from%2 == 1 && len(dst) > 0 {
-		dst[0] = products[packed[from/2]&15]
-		dst, from = dst[1:], from+1
+		dst[0] = products[packed[0]&15]
+		dst, packed = dst[1:], packed[1:]
 	}
-	packed = packed[from/2:][:(len(dst)+1)/2]
-	if len(dst)%2 == 1 {
-		last := len(dst) - 1
-		dst[last] = products[packed[last/2]>>4]
-		dst, packed = dst[:last], packed[:last/2]
+	for ; len(dst) >= 8; dst, packed = dst[8:], packed[4:] {
+		d, p := (*[8]E)(dst), (*[4]byte)(packed)
+		d[0], d[1] = products[p[0]>>4], products[p[0]&15]
+		d[2], d[3] = products[p[1]>>4], products[p[1]&15]
+		d[4], d[5] = products[p[2]>>4], products[p[2]&15]
+		d[6], d[7] = products[p[3]>>4], products[p[3]&15]
 	}
-	for i, b := range packed {
-		pair := dst[2*i:][:2]
-		pair[0], pair[1] = products[b>>4], products[b&15]
+	for i := range dst {
+		dst[i] = products[packed[i/2]>>(4*(1-i%2))&15]
 	}
 }
 

@@ -79,23 +79,29 @@ func (t *Tensor) Len() int {
 // Dequantize writes elements [from, from+len(dst)) of the flattened tensor to dst,
 // on the calling goroutine.
 func (t *Tensor) Dequantize(dst []float32, from int) {
-	values := &typeValues[t.Type]
-	dequantise(t, dst, from, func(products *[16]float32, scale float32) {
-		for i, v := range values {
-			products[i] = v * scale
+	var products [16]float32
+	for len(dst) > 0 {
+		r := t.run(from, len(dst))
+		for i, v := range &typeValues[t.Type] {
+			products[i] = v * r.scale
 		}
-	})
+		unpack(dst[:r.n], r.packed, r.within, &products)
+		dst, from = dst[r.n:], from+r.n
+	}
 }
 
 // DequantizeBF16 is [Tensor.Dequantize] with each element rounded to bfloat16, to
 // nearest, ties to even.
 func (t *Tensor) DequantizeBF16(dst []uint16, from int) {
-	values := &typeValues[t.Type]
-	dequantise(t, dst, from, func(products *[16]uint16, scale float32) {
-		for i, v := range values {
-			products[i] = toBFloat16(v * scale)
+	var products [16]uint16
+	for len(dst) > 0 {
+		r := t.run(from, len(dst))
+		for i, v := range &typeValues[t.Type] {
+			products[i] = toBFloat16(v * r.scale)
 		}
-	})
+		unpack(dst[:r.n], r.packed, r.within, &products)
+		dst, from = dst[r.n:], from+r.n
+	}
 }
 
 // DequantizeAll writes the whole tensor to dst on so many goroutines, 0 for one a
@@ -108,17 +114,22 @@ func (t *Tensor) DequantizeAll(dst []float32, workers int) {
 	})
 }
 
-// dequantise multiplies the type's 16 values by each block's scale and copies them
-// to where their codes stand.
-func dequantise[E float32 | uint16](t *Tensor, dst []E, from int, multiply func(*[16]E, float32)) {
-	var products [16]E
-	for len(dst) > 0 {
-		i, within := from/t.Block, from%t.Block
-		n := min(t.Block-within, len(dst))
-		multiply(&products, t.Scales.At(i))
-		start := i * t.Block / 2
-		unpack(dst[:n], t.Packed[start:min(start+t.Block/2, len(t.Packed))], within, &products)
-		dst, from = dst[n:], from+n
+// A run is n neighbouring elements of one block, the first at place within.
+type run struct {
+	packed    []byte // of the block
+	scale     float32
+	within, n int
+}
+
+// run returns the longest run from an element on, of at most n elements.
+func (t *Tensor) run(from, n int) run {
+	i, within := from/t.Block, from%t.Block
+	start := i * t.Block / 2
+	return run{
+		packed: t.Packed[start:min(start+t.Block/2, len(t.Packed))],
+		scale:  t.Scales.At(i),
+		within: within,
+		n:      min(t.Block-within, n),
 	}
 }
 
