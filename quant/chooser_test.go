@@ -5,22 +5,23 @@ import (
 	"testing"
 )
 
-// byMidpoints is the definition: as many steps up the order of the values as there
-// are midpoints strictly below v.
-func byMidpoints(t Type, v float32) uint8 {
+// A reference chooses by the definition: as many steps up the order of the values
+// as there are midpoints strictly below v.
+type reference struct {
+	kind      Type
+	midpoints [15]float32
+}
+
+func (r *reference) check(t *testing.T, v float32) {
+	t.Helper()
 	below := 0
-	for _, m := range t.midpoints() {
+	for _, m := range r.midpoints {
 		if v > m {
 			below++
 		}
 	}
-	return typeOrders[t][below]
-}
-
-func checkChoice(t *testing.T, kind Type, v float32) {
-	t.Helper()
-	if got, want := choosers[kind]().choose(v), byMidpoints(kind, v); got != want {
-		t.Fatalf("%v: code of %v (%#x) is %d, want %d", kind, v, math.Float32bits(v), got, want)
+	if got, want := choosers[r.kind]().choose(v), typeOrders[r.kind][below]; got != want {
+		t.Fatalf("%v: code of %v (%#x) is %d, want %d", r.kind, v, math.Float32bits(v), got, want)
 	}
 }
 
@@ -28,24 +29,24 @@ func checkChoice(t *testing.T, kind Type, v float32) {
 // neighbour is tried, elsewhere a fine sample of all patterns.
 func TestChooser(t *testing.T) {
 	for _, kind := range []Type{NF4, FP4} {
-		midpoints := kind.midpoints()
-		critical := midpoints[:]
+		r := reference{kind, kind.midpoints()}
+		critical := r.midpoints[:]
 		for i := -1024; i <= 1024; i++ { // edges and centres of bins
 			critical = append(critical, float32(i)/1024)
 		}
 		for _, c := range critical {
 			below, above := c, c
 			for range 20 {
-				checkChoice(t, kind, below)
-				checkChoice(t, kind, above)
+				r.check(t, below)
+				r.check(t, above)
 				below, above = math.Nextafter32(below, -2), math.Nextafter32(above, 2)
 			}
 		}
 		one := math.Float32bits(1)
 		for pattern := uint32(0); pattern <= one; pattern += 2003 {
 			v := math.Float32frombits(pattern)
-			checkChoice(t, kind, v)
-			checkChoice(t, kind, -v)
+			r.check(t, v)
+			r.check(t, -v)
 		}
 	}
 }

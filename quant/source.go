@@ -20,12 +20,11 @@ var dtypeNames = [...]string{Float32: "float32", Float16: "float16", BFloat16: "
 
 // ParseDType returns the type that PyTorch calls by that name.
 func ParseDType(name string) (DType, error) {
-	for d, n := range dtypeNames {
-		if n == name {
-			return DType(d), nil
-		}
+	i, err := lookup(dtypeNames[:], name)
+	if err != nil {
+		return 0, fmt.Errorf("quant: dtype %w", err)
 	}
-	return 0, fmt.Errorf("quant: dtype %q is unknown; float32, float16 and bfloat16 are known", name)
+	return DType(i), nil
 }
 
 // String returns PyTorch's name of the type.

@@ -57,9 +57,9 @@ func decodeState(text []byte) (state, error) {
 	}
 	r := stateReader{fields: fields}
 	s := state{
-		kind:  parsed(&r, "quant_type", ParseType),
+		kind:  Type(r.name("quant_type", typeNames[:])),
 		block: r.int("blocksize"),
-		dtype: parsed(&r, "dtype", ParseDType),
+		dtype: DType(r.name("dtype", dtypeNames[:])),
 	}
 	r.decode("shape", &s.shape)
 	if _, s.double = fields["nested_blocksize"]; s.double {
@@ -104,17 +104,17 @@ func (r *stateReader) int(key string) (n int) {
 	return n
 }
 
-// parsed reads a name.
-func parsed[T any](r *stateReader, key string, parse func(string) (T, error)) (v T) {
+// name returns the place of the field's value among names.
+func (r *stateReader) name(key string, names []string) int {
 	var name string
 	if !r.decode(key, &name) {
-		return v
+		return 0
 	}
-	v, err := parse(name)
+	i, err := lookup(names, name)
 	if err != nil {
-		r.faults = append(r.faults, fmt.Errorf("quant: quant_state: %s: %w", key, err))
+		r.fault(key, "%v", err)
 	}
-	return v
+	return i
 }
 
 func (r *stateReader) nested(s *state) {
@@ -122,7 +122,7 @@ func (r *stateReader) nested(s *state) {
 	if n := r.int("nested_blocksize"); n != DynamicBlock {
 		r.fault("nested_blocksize", "is %d; only %d is known", n, DynamicBlock)
 	}
-	if d := parsed(r, "nested_dtype", ParseDType); d != Float32 {
+	if d := DType(r.name("nested_dtype", dtypeNames[:])); d != Float32 {
 		r.fault("nested_dtype", "is %v; only float32 is known", d)
 	}
 	r.decode("nested_offset", &offset)

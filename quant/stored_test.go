@@ -189,12 +189,12 @@ func TestStateRefuses(t *testing.T) {
 	const state = ".quant_state.bitsandbytes__nf4"
 	for _, c := range []struct{ old, new, want string }{
 		{`{"quant_type"`, `["quant_type"`, "quant: quant_state: no JSON object: "},
-		{`"quant_type": "nf4"`, `"quant_type": "nf3"`, `quant_state: quant_type: quant: type "nf3" is unknown`},
+		{`"quant_type": "nf4"`, `"quant_type": "nf3"`, `quant_state: quant_type "nf3" is unknown; known are nf4, fp4`},
 		{`"quant_type": "nf4", `, ``, "quant_state: quant_type is missing"},
 		{`"blocksize": 64`, `"blocksize": 60`, "quant_state: blocksize is 60; want a power of two from 32 to 4096"},
 		{`"blocksize": 64`, `"blocksize": "64"`, `quant_state: blocksize is "64", want a value like that of bitsandbytes`},
 		{`"blocksize"`, `"Blocksize"`, "quant_state: blocksize is missing\nquant: quant_state: Blocksize is unknown"},
-		{`"bfloat16"`, `"float8"`, `quant_state: dtype: quant: dtype "float8" is unknown`},
+		{`"bfloat16"`, `"float8"`, `quant_state: dtype "float8" is unknown; known are float32, float16, bfloat16`},
 		{`[5, 26]`, `null`, "quant_state: shape is null"},
 		{`[5, 26]`, `[]`, "quant_state: shape is []; want positive dimensions"},
 		{`[5, 26]`, `[5, -26]`, "quant_state: shape is [5 -26]; want positive dimensions"},

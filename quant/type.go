@@ -1,6 +1,10 @@
 package quant
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // A Type is a table of 16 values between -1 and 1.
 type Type uint8
@@ -37,12 +41,19 @@ var typeOrders = [...][16]uint8{
 
 // ParseType returns the type that bitsandbytes calls by that name, "nf4" or "fp4".
 func ParseType(name string) (Type, error) {
-	for t, n := range typeNames {
-		if n == name {
-			return Type(t), nil
-		}
+	i, err := lookup(typeNames[:], name)
+	if err != nil {
+		return 0, fmt.Errorf("quant: type %w", err)
 	}
-	return 0, fmt.Errorf("quant: type %q is unknown; nf4 and fp4 are known", name)
+	return Type(i), nil
+}
+
+func lookup(names []string, name string) (int, error) {
+	i := slices.Index(names, name)
+	if i < 0 {
+		return 0, fmt.Errorf("%q is unknown; known are %s", name, strings.Join(names, ", "))
+	}
+	return i, nil
 }
 
 // String returns bitsandbytes' name of the type.
