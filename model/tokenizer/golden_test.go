@@ -252,16 +252,18 @@ func checkGolden(t *testing.T, dir, name string) {
 // does not know; there, and nowhere else, tables of different age may differ. None does at present.
 const unassigned = "unassigned"
 
-// goldenFile finds the tokenizer.json of NAME.jsonl.gz in dir.
+// goldenFile finds the tokenizer.json of NAME.jsonl.gz in dir. A folder of models may call NAME by what it holds of it.
 func goldenFile(t *testing.T, dir, name string) string {
 	t.Helper()
 	var tries []string
 	for _, d := range append([]string{dir}, foldersOf("GRAFT_TOKENIZERS")...) {
-		file := filepath.Join(d, name, "tokenizer.json")
-		if _, err := os.Stat(file); err == nil {
-			return file
+		for _, suffix := range []string{"", "-tokenizer", "-hf"} {
+			file := filepath.Join(d, name+suffix, "tokenizer.json")
+			if _, err := os.Stat(file); err == nil {
+				return file
+			}
+			tries = append(tries, file)
 		}
-		tries = append(tries, file)
 	}
 	t.Fatalf("GRAFT_TOKENIZERS: no tokenizer.json of %s: looked for %s", name, strings.Join(tries, ", "))
 	return ""
