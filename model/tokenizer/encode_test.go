@@ -145,25 +145,42 @@ func TestWordCache(t *testing.T) {
 }
 
 func TestVocabulary(t *testing.T) {
-	for _, name := range []string{"smollm2", "stories260K", "ug-bytes", "wp-bert"} {
+	for _, name := range []string{"smollm2", "stories260K", "ug-bytes", "wp-bert", "sp-overlapping-tokens"} {
 		tok := loadSample(t, name)
-		n := 0
-		for id := int32(0); n < tok.Size(); id++ {
-			s, ok := tok.Token(id)
-			if !ok {
-				continue
+		n, last := 0, int32(-1)
+		for id, s := range tok.Vocab() {
+			if back, ok := tok.ID(s); !ok || back != id || id <= last {
+				t.Fatalf("%s: after %d comes token %d, %q, whose id is %d", name, last, id, s, back)
 			}
-			n++
-			if back, ok := tok.ID(s); !ok || back != id {
-				t.Fatalf("%s: token %d is %q, whose id is %d", name, id, s, back)
-			}
+			n, last = n+1, id
+		}
+		if n != tok.Size() {
+			t.Errorf("%s: %d tokens, want %d", name, n, tok.Size())
+		}
+		for range tok.Vocab() {
+			break // must not go on
 		}
 		if _, ok := tok.ID("no such token"); ok {
 			t.Errorf("%s: ID finds what is not there", name)
 		}
 		for _, id := range []int32{-1, int32(tok.Size()) + 5000, 1<<31 - 1} {
-			if s, ok := tok.Token(id); ok {
+			if s, ok := tok.Token(id); ok || tok.IsSpecial(id) {
 				t.Errorf("%s: token %d is %q", name, id, s)
+			}
+		}
+	}
+}
+
+func TestAffixes(t *testing.T) {
+	for name, want := range map[string]string{"stories260K": "[1] []", "sp-bos-eos": "[1] [2]", "wp-bert": "[1] [2]", "smollm2": "[] []"} {
+		tok := loadSample(t, name)
+		before, after := tok.Affixes()
+		if got := fmt.Sprint(before, after); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+		for _, id := range append(before, after...) {
+			if !tok.IsSpecial(id) {
+				t.Errorf("%s: token %d is not special", name, id)
 			}
 		}
 	}
