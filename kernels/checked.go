@@ -56,6 +56,8 @@ func within(v Ints, n int) bool {
 	return true
 }
 
+func (d checked) For(base Format) Device { return checked{d.Device.For(base)} }
+
 func (d checked) Read(dst []float32, src Tensor) {
 	must(len(dst) == src.Len(), "kernels: Read: length of dst")
 	d.Device.Read(dst, src)

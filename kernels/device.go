@@ -63,6 +63,9 @@ type AdamW struct {
 type Device interface {
 	Info() Info
 	Close() error
+	// For returns the device as a model whose weights are stored in base should
+	// use it: with the numbers that suit them. Memory is shared.
+	For(base Format) Device
 
 	// Alloc returns zeroed memory for n elements, Free gives it back.
 	Alloc(kind Kind, n int) (Mem, error)

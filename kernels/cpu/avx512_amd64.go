@@ -112,3 +112,14 @@ func rotate512(n int, a, b, cos, sin *float32, sign float32)
 //
 //go:noescape
 func adamw512(n int, w, m, v, grad, c *float32)
+
+// amxBF16512: C = A·B, or += with acc, for 32 rows and pairs times 32 columns, ldc bytes from row to row. a0 and a1 are
+// steps tiles of 16 rows by 32 elements; b is panels of 16 columns, width bytes from panel to panel.
+//
+//go:noescape
+func amxBF16512(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
+
+// narrowTiles512: rounds rows of n blocks of 32 float32 to bfloat16, into tiles of 16 rows: a row's blocks lie 1024 bytes apart.
+//
+//go:noescape
+func narrowTiles512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)

@@ -19,13 +19,13 @@ func init() {
 	})
 }
 
-// An Arithmetic says in which numbers products with weights are computed. Sums
-// are float32 always, and so is everything else.
+// An Arithmetic says in which numbers products are computed. Sums are float32
+// always, and so is everything that is no product.
 type Arithmetic uint8
 
 const (
-	// Auto multiplies in bfloat16 with weights that are stored so, if the
-	// processor can, and in float32 else.
+	// Auto multiplies in bfloat16 for models whose weights are stored in 16 or
+	// fewer bits, if the processor can, and in float32 else.
 	Auto Arithmetic = iota
 	// Float32 multiplies in float32.
 	Float32
@@ -56,8 +56,9 @@ func parse(arg string) (c Config, err error) {
 // A Device executes operations on the CPU.
 type Device struct {
 	plain
-	simd *simd // nil: plain Go
-	bf16 bool  // multiply in bfloat16 with weights that are stored so
+	config Config
+	simd   *simd // nil: plain Go
+	bf16   bool  // multiply in bfloat16
 }
 
 var _ kernels.Device = (*Device)(nil)
@@ -74,7 +75,7 @@ func New(workers int) *Device {
 }
 
 // Open returns a device. The environment variable GRAFT_CPU forces an instruction
-// set: generic, avx512 or avx512bf16.
+// set: generic, avx512, avx512bf16 or amx.
 func Open(c Config) (*Device, error) {
 	s, err := choose()
 	if err != nil {
@@ -87,9 +88,14 @@ func newDevice(c Config, s *simd) *Device {
 	if c.Workers <= 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
-	d := &Device{simd: s, bf16: s != nil && s.tileBF16 != nil && c.Arithmetic == Auto}
-	d.init(c.Workers)
-	return d
+	return &Device{plain: plain{newPool(c.Workers)}, config: c, simd: s}
+}
+
+// For returns the device in the arithmetic for weights stored in base.
+func (d *Device) For(base kernels.Format) kernels.Device {
+	view := *d
+	view.bf16 = d.config.Arithmetic == Auto && d.simd != nil && d.simd.tileBF16 != nil && base != kernels.F32
+	return &view
 }
 
 // Info describes the device.
@@ -100,9 +106,9 @@ func (d *Device) Info() kernels.Info {
 		set = d.simd.name
 	}
 	if d.bf16 {
-		numbers, info.Epsilon = "bfloat16 with weights stored so", 1.0/(1<<8)
+		numbers, info.Epsilon = "bfloat16", 1.0/(1<<8)
 	}
-	info.Detail = fmt.Sprintf("%s %s, %s, %d workers", runtime.GOARCH, set, numbers, d.workers)
+	info.Detail = fmt.Sprintf("%s %s, %s products, %d workers", runtime.GOARCH, set, numbers, d.workers)
 	return info
 }
 

@@ -2,6 +2,7 @@ package cpu_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/seed-5afa5581/graft/internal/random"
@@ -10,8 +11,37 @@ import (
 	"github.com/seed-5afa5581/graft/kernels/kerneltest"
 )
 
+// Every instruction set that the processor has passes, in both arithmetics.
 func TestDevice(t *testing.T) {
-	kerneltest.RunWorkers(t, func(workers int) kernels.Device { return cpu.New(workers) })
+	for _, set := range cpu.InstructionSets() {
+		for _, base := range []kernels.Format{kernels.F32, kernels.BF16} {
+			t.Run(set+" "+base.String(), func(t *testing.T) {
+				t.Setenv("GRAFT_CPU", set)
+				if c := cpu.New(1); base == kernels.BF16 && c.For(base).Info() == c.Info() {
+					t.Skip("no bfloat16 products")
+				}
+				kerneltest.RunWorkers(t, func(workers int) kernels.Device { return cpu.New(workers).For(base) })
+			})
+		}
+	}
+}
+
+func TestUnknownInstructionSet(t *testing.T) {
+	t.Setenv("GRAFT_CPU", "mmx")
+	if _, err := kernels.Open("cpu"); err == nil || !strings.Contains(err.Error(), "GRAFT_CPU=mmx: this processor has generic") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A device asked for float32 stays with it.
+func TestFloat32(t *testing.T) {
+	dev, err := kernels.Open("cpu:2,float32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := dev.For(kernels.BF16).Info(); i.Workers != 2 || i.Epsilon != 1.0/(1<<24) {
+		t.Errorf("%+v", i)
+	}
 }
 
 func TestOpaqueDevice(t *testing.T) {

@@ -16,7 +16,7 @@ func (d *Device) MatMul(y, x kernels.Tensor, w kernels.Matrix, alpha float32, ac
 	}
 	d.multiply(product{
 		m: x.Rows, n: w.Rows, k: w.Cols, a: tensorOperand(x, false), b: matrixOperand(w, false),
-		c: data(y), ldc: y.Cols, alpha: alpha, acc: acc, bf16: d.rounds(w),
+		c: data(y), ldc: y.Cols, alpha: alpha, acc: acc,
 	})
 }
 
@@ -28,12 +28,9 @@ func (d *Device) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, alpha 
 	}
 	d.multiply(product{
 		m: dy.Rows, n: w.Cols, k: w.Rows, a: tensorOperand(dy, false), b: matrixOperand(w, true),
-		c: data(dx), ldc: dx.Cols, alpha: alpha, acc: acc, bf16: d.rounds(w),
+		c: data(dx), ldc: dx.Cols, alpha: alpha, acc: acc,
 	})
 }
-
-// rounds reports whether products with w are computed in bfloat16.
-func (d *Device) rounds(w kernels.Matrix) bool { return d.bf16 && w.Format == kernels.BF16 }
 
 // MatMulGradWeight: dw += alpha·dyᵀ·x, run by run.
 func (d *Device) MatMulGradWeight(dw, dy, x kernels.Tensor, alpha float32, folds kernels.Ints) {

@@ -10,7 +10,7 @@ const blockRows = 16
 
 // plain is every operation in plain Go: the specification, and what runs where
 // there is no assembly.
-type plain struct{ pool }
+type plain struct{ *pool }
 
 // MatMul: y = alpha·x·Wᵀ.
 //

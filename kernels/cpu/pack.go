@@ -16,25 +16,51 @@ const (
 	scratchRows  = 64
 )
 
-// pack writes n vectors of o from v0 on, elements k0 to k1 of the summed
-// dimension, into panels that lie width floats apart. What a panel has beyond
-// n is zero or arbitrary, what it has beyond the last element is zero.
-func (d *Device) pack(dst []float32, width int, o *operand, v0, n, k0, k1 int, bf16 bool) {
-	lent := d.borrow(scratchRows * scratchStep / 4)
-	defer d.giveBack(lent)
-	scratch := lent.f32
-	p := packer{simd: d.simd, o: o, bf16: bf16, unit: 1, scratch: unsafe.Pointer(&scratch[0])}
-	if bf16 {
-		p.unit = 2
+// packer returns what packs an operand; scratch has room for scratchRows rows.
+func (g *gemm) packer(o *operand, scratch *scratch) packer {
+	return packer{
+		simd: g.simd, o: o, bf16: g.bf16, unit: g.unit, scratch: unsafe.Pointer(&scratch.f32[0]),
+		direct: o.format == kernels.F32 && !g.bf16 || o.format == kernels.BF16 && g.bf16,
 	}
-	// Whether the elements can be taken as they are.
-	p.direct = o.format == kernels.F32 && !bf16 || o.format == kernels.BF16 && bf16
-	if o.across {
-		p.packColumns(dst, width, v0, n, k0, k1)
+}
+
+// packB writes n vectors of B from v0 on, elements k0 to k1 of the summed
+// dimension, into panels that lie width floats apart. What a panel has beyond n
+// is zero or arbitrary, what it has beyond the last element, up to a multiple
+// of 16 units, is zero.
+func (g *gemm) packB(dst []float32, v0, n, k0, k1 int) {
+	lent := g.borrow(scratchRows * scratchStep / 4)
+	defer g.giveBack(lent)
+	p := g.packer(&g.b, lent)
+	if g.b.across {
+		p.packColumns(dst, g.width, v0, n, k0, k1)
 		return
 	}
 	for i := 0; i < n; i += panel {
-		p.packRows(dst[i/panel*width:], v0+i, min(panel, n-i), k0, k1)
+		p.packRows(dst[i/panel*g.width:], v0+i, min(panel, n-i), k0, k1)
+	}
+}
+
+// packA writes a panel of A, in the same way, or for AMX as tiles of 16 rows by
+// 16 units.
+func (g *gemm) packA(dst []float32, v0, n, k0, k1 int) {
+	lent := g.borrow(scratchRows * scratchStep / 4)
+	defer g.giveBack(lent)
+	p := g.packer(&g.a, lent)
+	switch {
+	case g.a.across && g.usesAMX():
+		turned := g.borrow(g.width)
+		defer g.giveBack(turned)
+		p.packColumns(turned.f32, g.width, v0, n, k0, k1)
+		for i := 0; i < ceil(k1-k0, panel*g.unit)*panel*panel; i += panel * panel {
+			p.transpose(1, unsafe.Pointer(&turned.f32[i]), panel*4, unsafe.Pointer(&dst[i]))
+		}
+	case g.a.across:
+		p.packColumns(dst, g.width, v0, n, k0, k1)
+	case g.usesAMX():
+		p.packTiles(dst, v0, n, k0, k1)
+	default:
+		p.packRows(dst, v0, n, k0, k1)
 	}
 }
 
@@ -42,7 +68,7 @@ type packer struct {
 	*simd
 	o       *operand
 	bf16    bool
-	direct  bool
+	direct  bool // the elements can be taken as they are
 	unit    int
 	scratch unsafe.Pointer
 }
@@ -83,6 +109,25 @@ func (p *packer) packRows(dst []float32, r0, n, k0, k1 int) {
 	}
 }
 
+// packTiles packs up to 16 rows of float32 into tiles.
+func (p *packer) packTiles(dst []float32, r0, n, k0, k1 int) {
+	const block = 2 * panel // elements of a tile's row
+	whole := (k1 - k0) / block
+	if whole > 0 {
+		p.narrowTiles(n, whole, p.at(r0, k0), p.rowBytes(), unsafe.Pointer(&dst[0]))
+	}
+	if k0 += whole * block; k0 == k1 {
+		return
+	}
+	for r := range n {
+		tail := unsafe.Slice((*uint16)(unsafe.Pointer(&dst[(whole*panel+r)*panel])), block)
+		clear(tail)
+		for i := range k1 - k0 {
+			tail[i] = p.element16(r0+r, k0+i)
+		}
+	}
+}
+
 // packColumns packs n columns.
 func (p *packer) packColumns(dst []float32, width, c0, n, k0, k1 int) {
 	interleave := p.interleaveF32
@@ -108,6 +153,10 @@ func (p *packer) packColumns(dst []float32, width, c0, n, k0, k1 int) {
 	}
 	put(done, n, k0, k0+units*p.unit)
 	put(0, n, k0+units*p.unit, k1)
+	used := ceil(k1-k0, p.unit) * panel
+	for c := 0; c < n; c += panel {
+		clear(dst[c/panel*width:][used:up(used, panel*panel)])
+	}
 }
 
 // expandColumns expands rows for interleave: as many as its pairs need.

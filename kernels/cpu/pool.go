@@ -14,9 +14,7 @@ type pool struct {
 	scratch [64]sync.Pool  // of *scratch of 2^i elements
 }
 
-func (d *pool) init(workers int) {
-	d.workers, d.ran = workers, make([]atomic.Int64, workers)
-}
+func newPool(workers int) *pool { return &pool{workers: workers, ran: make([]atomic.Int64, workers)} }
 
 // Tasks returns how many tasks each worker has run.
 func (d *pool) Tasks() []int64 {

@@ -85,5 +85,6 @@ func main() {
 	z.tile(true)
 	z.packs()
 	z.vectors()
+	z.amx()
 	z.write(*out, "avx512")
 }
