@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/dlclark/regexp2 v1.12.0
 	github.com/rivo/uniseg v0.4.7
+	github.com/sugarme/tokenizer v0.3.0
 	golang.org/x/text v0.44.0
 	gorgonia.org/tensor v0.9.24
 )
@@ -24,4 +25,13 @@ require (
 	google.golang.org/protobuf v1.28.0 // indirect
 	gorgonia.org/vecf32 v0.9.0 // indirect
 	gorgonia.org/vecf64 v0.9.0 // indirect
+)
+
+require golang.org/x/sys v0.50.0
+
+require (
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/schollz/progressbar/v2 v2.15.0 // indirect
+	github.com/sugarme/regexpset v0.0.0-20200920021344-4d4ec8eaf93c // indirect
+	gopkg.in/yaml.v3 v3.0.1 // indirect
 )

@@ -103,7 +103,7 @@ func rows(scratch []float32, w kernels.Matrix, from, to int) []float32 {
 }
 
 // Expand writes rows of w from row on.
-func (d *Device) Expand(dst kernels.Tensor, w kernels.Matrix, row int) {
+func (d *plain) Expand(dst kernels.Tensor, w kernels.Matrix, row int) {
 	out := data(dst)
 	d.split(dst.Rows, dst.Cols, func(from, to int) {
 		expand(out[from*w.Cols:to*w.Cols], w, row+from, row+to)

@@ -14,7 +14,7 @@ func benchTexts(b *testing.B) (texts []string, size int64) {
 	if path == "" {
 		b.Skip("GRAFT_TOKENIZER_DOCS is not set")
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(fromRoot(path))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func benchTexts(b *testing.B) (texts []string, size int64) {
 
 // benchFiles runs f for each tokenizer in the folders of GRAFT_TOKENIZERS.
 func benchFiles(b *testing.B, f func(b *testing.B, path string)) {
-	for _, dir := range filepath.SplitList(os.Getenv("GRAFT_TOKENIZERS")) {
+	for _, dir := range foldersOf("GRAFT_TOKENIZERS") {
 		files, _ := filepath.Glob(filepath.Join(dir, "*", "tokenizer.json"))
 		for _, path := range files {
 			b.Run(filepath.Base(filepath.Dir(path)), func(b *testing.B) { f(b, path) })

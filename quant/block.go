@@ -1,0 +1,105 @@
+package quant
+
+import (
+	"fmt"
+	"math"
+)
+
+const (
+	minBlock = 32
+	maxBlock = 4096
+	// stretch is the number of elements that a goroutine takes at a time: a
+	// multiple of every block size.
+	stretch = 16 * maxBlock
+	// smallest stands in for scales too small to be inverted.
+	smallest = 1e-38
+)
+
+func validBlock(size int) bool {
+	return size >= minBlock && size <= maxBlock && size&(size-1) == 0
+}
+
+// quantise writes the codes of x, two a byte, and the scale of each block.
+func quantise(packed []byte, scales []float32, x Source, t Type, block, workers int) error {
+	n, c := x.Len(), choosers[t]()
+	return parallel(ceil(n, stretch), workers, func(i int) error {
+		var buf [maxBlock]float32
+		for from := i * stretch; from < min(n, (i+1)*stretch); from += block {
+			v := x.read(buf[:min(block, n-from)], from)
+			scale, err := c.block(packed[from/2:][:(len(v)+1)/2], v, buf[:], len(v) < block)
+			if err != nil {
+				return fmt.Errorf("quant: elements %d to %d: %w", from, from+len(v)-1, err)
+			}
+			scales[from/block] = scale
+		}
+		return nil
+	})
+}
+
+// errNotFinite says why a block or row cannot be quantised.
+var errNotFinite = fmt.Errorf("a NaN or an infinity among them; a weight must be finite to be quantised")
+
+// block quantises one block and returns its scale. A short block, the last one, is
+// divided by its scale in buf, where v may lie.
+func (c *chooser) block(packed []byte, v, buf []float32, short bool) (float32, error) {
+	top := magnitude(v)
+	if top >= infinite {
+		return 0, errNotFinite
+	}
+	scale := math.Float32frombits(top)
+	inverse := 1 / max(scale, smallest)
+	if short {
+		scale, inverse = max(scale, smallest), 1
+		buf = buf[:len(v)]
+		for i, x := range v {
+			buf[i] = x / scale
+		}
+		if len(v)%2 == 1 {
+			buf = append(buf, 0) // the unused half byte holds the code of zero
+		}
+		v = buf
+	}
+	c.pack(packed, v, inverse)
+	return scale, nil
+}
+
+// pack is
+//
+//	packed[i] = code(v[2i]·inverse)<<4 | code(v[2i+1]·inverse)
+func (c *chooser) pack(packed []byte, v []float32, inverse float32) {
+	for ; len(packed) >= 4; packed, v = packed[4:], v[8:] {
+		p, v := (*[4]byte)(packed), (*[8]float32)(v)
+		p[0] = c.pair(v[0], v[1], inverse)
+		p[1] = c.pair(v[2], v[3], inverse)
+		p[2] = c.pair(v[4], v[5], inverse)
+		p[3] = c.pair(v[6], v[7], inverse)
+	}
+	for i := range packed {
+		packed[i] = c.pair(v[2*i], v[2*i+1], inverse)
+	}
+}
+
+func (c *chooser) pair(first, second, inverse float32) byte {
+	return c.choose(float32(first*inverse))<<4 | c.choose(float32(second*inverse))
+}
+
+// unpack writes the products of elements [from, from+len(dst)) of a block.
+func unpack[E float32 | uint16](dst []E, packed []byte, from int, products *[16]E) {
+	packed = packed[from/2:]
+	if from%2 == 1 && len(dst) > 0 {
+		dst[0] = products[packed[0]&15]
+		dst, packed = dst[1:], packed[1:]
+	}
+	for ; len(dst) >= 8; dst, packed = dst[8:], packed[4:] {
+		d, p := (*[8]E)(dst), (*[4]byte)(packed)
+		d[0], d[1] = products[p[0]>>4], products[p[0]&15]
+		d[2], d[3] = products[p[1]>>4], products[p[1]&15]
+		d[4], d[5] = products[p[2]>>4], products[p[2]&15]
+		d[6], d[7] = products[p[3]>>4], products[p[3]&15]
+	}
+	for i := range dst {
+		dst[i] = products[packed[i/2]>>(4*(1-i%2))&15]
+	}
+}
+
+func ceil(n, by int) int { return (n + by - 1) / by }
