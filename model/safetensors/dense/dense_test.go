@@ -2,6 +2,7 @@ package dense
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -192,6 +193,32 @@ func TestOutliving(t *testing.T) {
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the file changed: %v", err)
+	}
+}
+
+// TestOutlivingACheckpoint uses a Dense of a shard after its checkpoint was
+// closed.
+func TestOutlivingACheckpoint(t *testing.T) {
+	path := written(t, safetensors.Float32Entry("a", safetensors.F32, []int{2}, []float32{1, 2}))
+	index := fmt.Sprintf(`{"weight_map": {"a": %q}}`, filepath.Base(path))
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), safetensors.IndexFile), []byte(index), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c, err := safetensors.OpenCheckpoint(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, _ := c.Tensor("a")
+	d, err := Of(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.Set(0, float32(7))
+	if !reflect.DeepEqual(d.Data(), []float32{7, 2}) {
+		t.Errorf("%v", d)
 	}
 }
 

@@ -17,5 +17,10 @@
 //
 // [Entry] makes an entry for [safetensors.Write] of a Dense.
 //
+// Package tensor v0.9.24 has two traps: MatMul of columns that were sliced out of
+// a matrix computes with the wrong elements unless they are Materialized first,
+// and T changes the tensor that it is called on, so that transposing a shared one
+// takes a ShallowClone.
+//
 // This is the one package of graft that brings gorgonia into a program.
 package dense
