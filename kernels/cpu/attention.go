@@ -37,6 +37,11 @@ func (a *attention) keysOf(t int) (from, to int) {
 	for a.QStarts.Host[s+1] == int32(t) { // skip empty sequences
 		s++
 	}
+	return a.keysIn(s, t)
+}
+
+// keysIn is keysOf for a row of sequence s.
+func (a *attention) keysIn(s, t int) (from, to int) {
 	first, end := int(a.KStarts.Host[s]), int(a.KEnds.Host[s])
 	to = end - (int(a.QStarts.Host[s+1]) - 1 - t)
 	if a.Window > 0 {

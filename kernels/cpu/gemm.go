@@ -56,6 +56,7 @@ type product struct {
 	alpha   float32
 	acc     bool
 	bf16    bool // multiply rounded to bfloat16, sum in float32
+	whole   bool // cut the summed dimension at multiples of blockUnits, whatever its length
 }
 
 func ceil(n, m int) int { return (n + m - 1) / m }
@@ -72,11 +73,26 @@ func (p *product) unit() int {
 // block returns the length of the blocks of the summed dimension, in elements.
 func (p *product) block() int {
 	units := ceil(p.k, p.unit())
+	if p.whole {
+		return min(blockUnits, up(units, 16)) * p.unit()
+	}
 	return up(ceil(units, ceil(units, blockUnits)), 16) * p.unit()
 }
 
 // multiply computes p on the device's workers.
-func (d *Device) multiply(p product) {
+func (d *Device) multiply(p product) { d.multiplyOn(d.workers, d.do, p) }
+
+// multiplyHere computes p on the caller's goroutine.
+func (d *Device) multiplyHere(p product) {
+	d.multiplyOn(1, func(n int, task func(int)) {
+		for i := range n {
+			task(i)
+		}
+	}, p)
+}
+
+// multiplyOn computes p by tasks that do runs.
+func (d *Device) multiplyOn(workers int, do func(n int, task func(int)), p product) {
 	if p.m == 0 || p.n == 0 {
 		return
 	}
@@ -93,12 +109,12 @@ func (d *Device) multiply(p product) {
 	for k0 := 0; k0 < p.k; k0 += blocks * block {
 		end := min(p.k, k0+blocks*block)
 		n := ceil(end-k0, block)
-		d.do(n*panels, func(i int) {
+		do(n*panels, func(i int) {
 			b, j := i/panels, i%panels
 			from := k0 + b*block
 			d.pack(packed[i*stride:(i+1)*stride], 0, &p.a, j*panel, min(panel, p.m-j*panel), from, min(end, from+block), p.bf16)
 		})
-		d.multiplyPacked(&p, packed, stride, k0, end, block)
+		d.multiplyPacked(workers, do, &p, packed, stride, k0, end, block)
 	}
 }
 
@@ -114,18 +130,18 @@ func (d *Device) zero(p product) {
 
 // multiplyPacked adds the blocks from k0 to end: tasks own columns of the result
 // and, where those are few, rows of it.
-func (d *Device) multiplyPacked(p *product, a []float32, stride, k0, end, block int) {
+func (d *Device) multiplyPacked(workers int, do func(int, func(int)), p *product, a []float32, stride, k0, end, block int) {
 	panels := ceil(p.m, panel)
 	cols := taskCols
-	if n := ceil(p.n, 2*d.workers); n < cols {
+	if n := ceil(p.n, 2*workers); n < cols {
 		cols = max(panel, up(n, panel))
 	}
 	colTasks, rowTasks := ceil(p.n, cols), 1
-	if colTasks < 2*d.workers {
-		rowTasks = min(panels, ceil(2*d.workers, colTasks))
+	if colTasks < 2*workers {
+		rowTasks = min(panels, ceil(2*workers, colTasks))
 	}
 	height := ceil(panels, rowTasks)
-	d.do(colTasks*rowTasks, func(task int) {
+	do(colTasks*rowTasks, func(task int) {
 		n0, first := task/rowTasks*cols, task%rowTasks*height
 		n, last := min(cols, p.n-n0), min(panels, first+height)
 		if first >= last {
