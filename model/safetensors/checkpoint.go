@@ -152,7 +152,7 @@ func sharded(dir string, weightMap map[string]string, open func(string) (*File, 
 }
 
 // Names returns the names of the tensors, shard by shard.
-func (c *Checkpoint) Names() []string { return c.names }
+func (c *Checkpoint) Names() []string { return slices.Clone(c.names) }
 
 // Tensor returns the tensor of a name. Its data is valid until Close.
 func (c *Checkpoint) Tensor(name string) (Tensor, bool) {
@@ -163,7 +163,8 @@ func (c *Checkpoint) Tensor(name string) (Tensor, bool) {
 	return f.Tensor(name)
 }
 
-// Close ends the mappings: no tensor of the checkpoint may be used after it.
+// Close ends the mappings: no tensor of the checkpoint may be used after it,
+// unless it was kept.
 func (c *Checkpoint) Close() error {
 	var faults []error
 	for _, f := range c.files {

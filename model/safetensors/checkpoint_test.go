@@ -139,3 +139,19 @@ func TestCheckpointWithoutDirectory(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestCheckpointOfLinks opens a directory as Hugging Face's cache lays it out:
+// links to files elsewhere.
+func TestCheckpointOfLinks(t *testing.T) {
+	blobs, dir := t.TempDir(), t.TempDir()
+	for name, content := range map[string]string{IndexFile: index(`"a":"1.safetensors"`), "1.safetensors": one("a")} {
+		if err := os.WriteFile(filepath.Join(blobs, name), []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(blobs, name), filepath.Join(dir, name)); err != nil {
+			t.Skipf("no links here: %v", err)
+		}
+	}
+	c, err := OpenCheckpoint(dir)
+	checkCheckpoint(t, c, err, []string{"a"}, "")
+}

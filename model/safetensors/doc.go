@@ -15,8 +15,8 @@
 // wrong, and no slice reaches outside. Everything that the reference
 // implementation refuses is refused here. So are a few things that it lets pass
 // and no known program writes: a name that comes twice, a key that the format
-// does not have, null for metadata, space before the header's object, a size
-// that does not fit an int.
+// does not have, null for metadata, space before the header's object, sizes that
+// overflow though another one is zero.
 //
 // [Write] streams tensors to a file that is there whole or not at all, and
 // [WriteSharded] a model to as many as it needs.

@@ -103,6 +103,9 @@ func TestClose(t *testing.T) {
 
 // TestKeep reads and writes a kept tensor's data after its file was closed.
 func TestKeep(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the test's directory could not be removed")
+	}
 	f, err := Open(save(t, sound))
 	if err != nil {
 		t.Fatal(err)

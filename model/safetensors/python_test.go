@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestPython opens a file that scripts/safetensors_check.py had the reference
+// TestPython opens a file that scripts/safetensors-check/check.py had the reference
 // implementation write: six elements of each type, 0 to 5, for reals a quarter
 // of it less 0.5.
 func TestPython(t *testing.T) {
@@ -62,7 +62,7 @@ func checkReals(t *testing.T, v Tensor) {
 }
 
 // TestCorpus writes the specimens and files of our own into the directory that
-// GRAFT_CORPUS names, for scripts/safetensors_check.py to read them with the
+// GRAFT_CORPUS names, for scripts/safetensors-check/check.py to read them with the
 // reference implementation.
 func TestCorpus(t *testing.T) {
 	dir := os.Getenv("GRAFT_CORPUS")

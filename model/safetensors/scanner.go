@@ -153,11 +153,11 @@ func (s *scanner) string(want string) (string, error) {
 // surrogate pair for U+FFFD, which could make two names one.
 func unquote(quoted []byte) (text string, err error) {
 	if err := json.Unmarshal(quoted, &text); err != nil {
-		return "", fmt.Errorf("string %s: %w", quoted, err)
+		return "", fmt.Errorf("string %.40s: %w", quoted, err)
 	}
 	const replacement = "\uFFFD"
 	if strings.Count(text, replacement) > bytes.Count(quoted, []byte(replacement)) {
-		return "", fmt.Errorf("string %s is no text", quoted)
+		return "", fmt.Errorf("string %.40s is no text", quoted)
 	}
 	return text, nil
 }

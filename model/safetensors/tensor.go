@@ -20,8 +20,9 @@ type Tensor struct {
 }
 
 // Keep makes Data valid for as long as the program runs: closing the file
-// leaves its mapping where it is. What is kept costs addresses, not memory: the
-// system takes back pages that were not written to.
+// leaves its mapping where it is. That costs addresses rather than memory, as
+// the system takes back pages that were not written to; on Windows the file
+// cannot be replaced meanwhile.
 func (t Tensor) Keep() {
 	if t.mapping != nil {
 		t.mapping.kept.Store(true)
