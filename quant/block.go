@@ -69,18 +69,14 @@ func (c *chooser) block(packed []byte, v, buf []float32, short bool) (float32, e
 func (c *chooser) pack(packed []byte, v []float32, inverse float32) {
 	for ; len(packed) >= 4; packed, v = packed[4:], v[8:] {
 		p, v := (*[4]byte)(packed), (*[8]float32)(v)
-		p[0] = c.pair(v[0], v[1], inverse)
-		p[1] = c.pair(v[2], v[3], inverse)
-		p[2] = c.pair(v[4], v[5], inverse)
-		p[3] = c.pair(v[6], v[7], inverse)
+		p[0] = c.choose(float32(v[0]*inverse))<<4 | c.choose(float32(v[1]*inverse))
+		p[1] = c.choose(float32(v[2]*inverse))<<4 | c.choose(float32(v[3]*inverse))
+		p[2] = c.choose(float32(v[4]*inverse))<<4 | c.choose(float32(v[5]*inverse))
+		p[3] = c.choose(float32(v[6]*inverse))<<4 | c.choose(float32(v[7]*inverse))
 	}
 	for i := range packed {
-		packed[i] = c.pair(v[2*i], v[2*i+1], inverse)
+		packed[i] = c.choose(float32(v[2*i]*inverse))<<4 | c.choose(float32(v[2*i+1]*inverse))
 	}
-}
-
-func (c *chooser) pair(first, second, inverse float32) byte {
-	return c.choose(float32(first*inverse))<<4 | c.choose(float32(second*inverse))
 }
 
 // unpack writes the products of elements [from, from+len(dst)) of a block.

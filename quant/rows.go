@@ -15,9 +15,11 @@ import (
 // runs on so many goroutines, 0 for one a processor.
 func QuantizeRows(q []int8, scales []float32, x Source, workers int) error {
 	rows := len(scales)
-	if !x.dtype.valid() || rows == 0 || len(q) == 0 || len(q)%rows != 0 || x.Len() != len(q) {
-		return fmt.Errorf("quant: %d codes and %d scales for %d elements of %v; want a code for each, in rows of one scale",
-			len(q), rows, x.Len(), x.dtype)
+	if len(q) == 0 || rows == 0 || len(q)%rows != 0 {
+		return fmt.Errorf("quant: %d codes and %d scales; want rows of equal length with a scale each", len(q), rows)
+	}
+	if err := x.check(len(q)); err != nil {
+		return err
 	}
 	columns := len(q) / rows
 	band := max(1, stretch/columns) // rows that a goroutine takes at a time

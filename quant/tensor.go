@@ -49,8 +49,8 @@ func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !x.dtype.valid() || x.Len() != n {
-		return nil, fmt.Errorf("quant: %d elements of %v for a tensor of shape %v, which has %d", x.Len(), x.dtype, shape, n)
+	if err := x.check(n); err != nil {
+		return nil, fmt.Errorf("%w: a tensor of shape %v", err, shape)
 	}
 	t := &Tensor{Type: c.Type, Block: c.Block, DType: x.dtype, Shape: append([]int(nil), shape...), Packed: make([]byte, ceil(n, 2))}
 	if t.Block == 0 {
