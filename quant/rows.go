@@ -31,7 +31,7 @@ func QuantizeRows(q []int8, scales []float32, x Source, workers int) error {
 				return fmt.Errorf("quant: row %d: elements %d to %d: %w", r, r*columns, (r+1)*columns-1, errNotFinite)
 			}
 			scales[r] = math.Float32frombits(top)
-			x.quantiseRow(q[r*columns:][:columns], buf[:], r*columns, 127/scales[r])
+			x.encodeRow(q[r*columns:][:columns], buf[:], r*columns, 127/scales[r])
 		}
 		return nil
 	})
@@ -48,7 +48,7 @@ func (s Source) rowMagnitude(buf []float32, from, n int) (top uint32) {
 // lowest bits, with those of a two's complement. Infinities and NaNs leave zeros.
 const roundEven = 3 << 22
 
-func (s Source) quantiseRow(q []int8, buf []float32, from int, inverse float32) {
+func (s Source) encodeRow(q []int8, buf []float32, from int, inverse float32) {
 	for len(q) > 0 {
 		v := s.read(buf[:min(len(buf), len(q))], from)
 		for i, x := range v {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestRowsAgainstBitsandbytes(t *testing.T) {
-	f := openEight(t)
+	f := openFile(t, "testdata/eight.safetensors")
 	for name, d := range map[string]quant.DType{"f32": quant.Float32, "f16": quant.Float16, "bf16": quant.BFloat16} {
 		x, ok := f.Tensor("rows." + name)
 		if !ok {

@@ -37,10 +37,10 @@ func (s *Scales) Expand(dst []float32, from int) {
 
 // QuantizeScales quantises plain scales, which it overwrites.
 func QuantizeScales(plain []float32, workers int) (Scales, error) {
-	return quantiseScales(plain, mean(plain), workers)
+	return quantizeAround(plain, mean(plain), workers)
 }
 
-func quantiseScales(plain []float32, offset float32, workers int) (Scales, error) {
+func quantizeAround(plain []float32, offset float32, workers int) (Scales, error) {
 	m := Signed()
 	s := Scales{
 		Codes:  make([]uint8, len(plain)),

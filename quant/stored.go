@@ -50,7 +50,7 @@ func Suffix(name string) (suffix string, ok bool) {
 // share its memory where they can.
 func (t *Tensor) Parts() []Part {
 	s := state{kind: t.Type, block: t.Block, dtype: t.DType, shape: t.Shape, double: t.Scales.Double(), offset: t.Scales.Offset}
-	text, values := s.encode(), t.Type.Values()
+	text, values := s.text(), t.Type.Values()
 	parts := []Part{
 		{packedSuffix, "U8", []int{len(t.Packed), 1}, t.Packed},
 		{scalesSuffix, "U8", []int{len(t.Scales.Codes)}, t.Scales.Codes},

@@ -57,7 +57,7 @@ func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
 		t.Block = 64
 	}
 	plain := make([]float32, ceil(n, t.Block))
-	if err := quantise(t.Packed, plain, x, t.Type, t.Block, c.Workers); err != nil {
+	if err := encode(t.Packed, plain, x, t.Type, t.Block, c.Workers); err != nil {
 		return nil, err
 	}
 	t.Scales.Plain = plain
