@@ -144,7 +144,21 @@ func (g *golden) compareScales(t *testing.T, key string, x []float32, c quant.Co
 	same(t, key+".nested_map", got.Map[:], table)
 	same(t, key+".nested_absmax", got.Nested, nested)
 	same(t, key+".absmax_u8", got.Codes, codes)
-	return quant.Scales{Codes: codes, Map: (*[256]float32)(table), Nested: nested, Offset: meta.Offset}
+	file := quant.Scales{Codes: codes, Map: (*[256]float32)(table), Nested: nested, Offset: meta.Offset}
+	compareExpanded(t, key, &file)
+	return file
+}
+
+func compareExpanded(t *testing.T, key string, s *quant.Scales) {
+	t.Helper()
+	got, want := make([]float32, s.Len()), make([]float32, s.Len())
+	s.Expand(got[:1], 0)
+	s.Expand(got[1:], 1)
+	for i, c := range s.Codes {
+		product := float32(s.Map[c] * s.Nested[i/quant.DynamicBlock])
+		want[i] = product + s.Offset
+	}
+	same(t, key+" scales", got, want)
 }
 
 // compareValues dequantises the whole tensor and parts of it.

@@ -10,9 +10,9 @@ import (
 //
 //	q[r·C+c] = round(x[r·C+c] · (127/scales[r]))
 //
-// in float32, halves to even. A row of zeros, or of magnitudes so small that 127 of
-// them have no float32 inverse, becomes zeros. The matrix has len(scales) rows. It
-// runs on so many goroutines, 0 for one a processor.
+// in float32, halves to even. A row of zeros, or so small that 127/scales[r] is
+// infinite, becomes zeros. The matrix has len(scales) rows. It runs on so many
+// goroutines, 0 for one a processor.
 func QuantizeRows(q []int8, scales []float32, x Source, workers int) error {
 	rows := len(scales)
 	if len(q) == 0 || rows == 0 || len(q)%rows != 0 {

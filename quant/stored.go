@@ -30,7 +30,7 @@ const (
 )
 
 var suffixes = []string{
-	packedSuffix, scalesSuffix, valuesSuffix, nestedSuffix, nestedMapSuffix,
+	scalesSuffix, valuesSuffix, nestedSuffix, nestedMapSuffix,
 	stateSuffix + typeNames[NF4], stateSuffix + typeNames[FP4],
 }
 
@@ -38,7 +38,7 @@ var suffixes = []string{
 // parts of a quantised weight, and whether it is. The packed codes themselves have
 // the weight's name and no suffix.
 func Suffix(name string) (suffix string, ok bool) {
-	for _, s := range suffixes[1:] {
+	for _, s := range suffixes {
 		if strings.HasSuffix(name, s) {
 			return s, true
 		}

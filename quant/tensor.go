@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // A Tensor is a tensor in 4 bits an element, as bitsandbytes holds it. Its
@@ -61,10 +62,13 @@ func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
 		return nil, err
 	}
 	t.Scales.Plain = plain
-	if !c.PlainScales {
-		t.Scales, err = QuantizeScales(plain, c.Workers)
+	if c.PlainScales {
+		return t, nil
 	}
-	return t, err
+	if t.Scales, err = QuantizeScales(plain, c.Workers); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // Len returns the number of elements.
@@ -123,7 +127,7 @@ type run struct {
 
 // run returns the longest run from an element on, of at most n elements.
 func (t *Tensor) run(from, n int) run {
-	i, within := from/t.Block, from%t.Block
+	i, within := from>>bits.TrailingZeros(uint(t.Block)), from&(t.Block-1)
 	start := i * t.Block / 2
 	return run{
 		packed: t.Packed[start:min(start+t.Block/2, len(t.Packed))],

@@ -170,6 +170,16 @@ func TestQuantizeRefuses(t *testing.T) {
 	}
 }
 
+// Scales whose mean is beyond float32 can be kept, but not quantised.
+func TestScalesThatOverflow(t *testing.T) {
+	x := []float32{math.MaxFloat32, 64: math.MaxFloat32, 191: 0}
+	_, err := quant.Quantize(quant.Floats(x), []int{192}, quant.Config{})
+	if err == nil || !strings.Contains(err.Error(), "quant: scales less their mean, +Inf: ") {
+		t.Errorf("error %v", err)
+	}
+	mustQuantize(t, quant.Floats(x), []int{192}, quant.Config{PlainScales: true})
+}
+
 func TestSourcesAreChecked(t *testing.T) {
 	for _, c := range []struct {
 		x    quant.Source
