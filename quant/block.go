@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -8,9 +9,6 @@ import (
 const (
 	minBlock = 32
 	maxBlock = 4096
-	// stretch is the number of elements that a goroutine takes at a time: a
-	// multiple of every block size.
-	stretch = 16 * maxBlock
 	// smallest stands in for scales too small to be inverted.
 	smallest = 1e-38
 )
@@ -19,48 +17,44 @@ func validBlock(size int) bool {
 	return size >= minBlock && size <= maxBlock && size&(size-1) == 0
 }
 
-// quantise writes the codes of x, two a byte, and the scale of each block.
-func quantise(packed []byte, scales []float32, x Source, t Type, block, workers int) error {
+// errNotFinite says why a block or a row cannot be quantised.
+var errNotFinite = errors.New("a NaN or an infinity among them; a weight must be finite to be quantised")
+
+// encode writes the codes of x, two a byte, and the scale of each block.
+func encode(packed []byte, scales []float32, x Source, t Type, block, workers int) error {
 	n, c := x.Len(), choosers[t]()
 	return parallel(ceil(n, stretch), workers, func(i int) error {
 		var buf [maxBlock]float32
 		for from := i * stretch; from < min(n, (i+1)*stretch); from += block {
 			v := x.read(buf[:min(block, n-from)], from)
-			scale, err := c.block(packed[from/2:][:(len(v)+1)/2], v, buf[:], len(v) < block)
-			if err != nil {
-				return fmt.Errorf("quant: elements %d to %d: %w", from, from+len(v)-1, err)
+			top := magnitude(v)
+			if top >= infinite {
+				return fmt.Errorf("quant: elements %d to %d: %w", from, from+len(v)-1, errNotFinite)
 			}
+			scale := math.Float32frombits(top)
+			inverse := 1 / max(scale, smallest)
+			if len(v) < block {
+				scale = max(scale, smallest)
+				v, inverse = divide(buf[:], v, scale), 1
+			}
+			c.pack(packed[from/2:][:len(v)/2], v, inverse)
 			scales[from/block] = scale
 		}
 		return nil
 	})
 }
 
-// errNotFinite says why a block or row cannot be quantised.
-var errNotFinite = fmt.Errorf("a NaN or an infinity among them; a weight must be finite to be quantised")
-
-// block quantises one block and returns its scale. A short block, the last one, is
-// divided by its scale in buf, where v may lie.
-func (c *chooser) block(packed []byte, v, buf []float32, short bool) (float32, error) {
-	top := magnitude(v)
-	if top >= infinite {
-		return 0, errNotFinite
+// divide returns v/scale in buf, where v may lie. A zero makes the length even:
+// the half byte that an odd length leaves over holds the code of zero.
+func divide(buf, v []float32, scale float32) []float32 {
+	buf = buf[:len(v)]
+	for i, x := range v {
+		buf[i] = x / scale
 	}
-	scale := math.Float32frombits(top)
-	inverse := 1 / max(scale, smallest)
-	if short {
-		scale, inverse = max(scale, smallest), 1
-		buf = buf[:len(v)]
-		for i, x := range v {
-			buf[i] = x / scale
-		}
-		if len(v)%2 == 1 {
-			buf = append(buf, 0) // the unused half byte holds the code of zero
-		}
-		v = buf
+	if len(v)%2 == 1 {
+		buf = append(buf, 0)
 	}
-	c.pack(packed, v, inverse)
-	return scale, nil
+	return buf
 }
 
 // pack is
@@ -69,18 +63,14 @@ func (c *chooser) block(packed []byte, v, buf []float32, short bool) (float32, e
 func (c *chooser) pack(packed []byte, v []float32, inverse float32) {
 	for ; len(packed) >= 4; packed, v = packed[4:], v[8:] {
 		p, v := (*[4]byte)(packed), (*[8]float32)(v)
-		p[0] = c.pair(v[0], v[1], inverse)
-		p[1] = c.pair(v[2], v[3], inverse)
-		p[2] = c.pair(v[4], v[5], inverse)
-		p[3] = c.pair(v[6], v[7], inverse)
+		p[0] = c.choose(float32(v[0]*inverse))<<4 | c.choose(float32(v[1]*inverse))
+		p[1] = c.choose(float32(v[2]*inverse))<<4 | c.choose(float32(v[3]*inverse))
+		p[2] = c.choose(float32(v[4]*inverse))<<4 | c.choose(float32(v[5]*inverse))
+		p[3] = c.choose(float32(v[6]*inverse))<<4 | c.choose(float32(v[7]*inverse))
 	}
 	for i := range packed {
-		packed[i] = c.pair(v[2*i], v[2*i+1], inverse)
+		packed[i] = c.choose(float32(v[2*i]*inverse))<<4 | c.choose(float32(v[2*i+1]*inverse))
 	}
-}
-
-func (c *chooser) pair(first, second, inverse float32) byte {
-	return c.choose(float32(first*inverse))<<4 | c.choose(float32(second*inverse))
 }
 
 // unpack writes the products of elements [from, from+len(dst)) of a block.
@@ -101,5 +91,3 @@ func unpack[E float32 | uint16](dst []E, packed []byte, from int, products *[16]
 		dst[i] = products[packed[i/2]>>(4*(1-i%2))&15]
 	}
 }
-
-func ceil(n, by int) int { return (n + by - 1) / by }

@@ -12,15 +12,19 @@ type reference struct {
 	midpoints [15]float32
 }
 
-func (r *reference) check(t *testing.T, v float32) {
-	t.Helper()
+func (r *reference) code(v float32) uint8 {
 	below := 0
 	for _, m := range r.midpoints {
 		if v > m {
 			below++
 		}
 	}
-	if got, want := choosers[r.kind]().choose(v), typeOrders[r.kind][below]; got != want {
+	return typeOrders[r.kind][below]
+}
+
+func (r *reference) check(t *testing.T, v float32) {
+	t.Helper()
+	if got, want := choosers[r.kind]().choose(v), r.code(v); got != want {
 		t.Fatalf("%v: code of %v (%#x) is %d, want %d", r.kind, v, math.Float32bits(v), got, want)
 	}
 }

@@ -38,8 +38,9 @@
 //   - The dynamic map's codes are looked up on a grid of 65536 points of [-1, 1],
 //     so that zero becomes a value near 1.5e-5.
 //
-// Its CUDA kernels differ in the last two points, by an ulp or a code here and
-// there. Reading is exact: each product is rounded once, as bitsandbytes does.
+// On a GPU it has bounds, sums and searches of its own, so that a code or an offset
+// may differ by one in the last place. Reading is exact: each operation is rounded
+// to float32, as bitsandbytes does it.
 //
 // A NaN or an infinity cannot be quantised, it would take its whole block with
 // it: every quantiser reports it as an error that names the block or row.

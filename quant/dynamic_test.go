@@ -5,22 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed-5afa5581/graft/model/safetensors"
 	"github.com/seed-5afa5581/graft/quant"
 )
 
-func openEight(t *testing.T) *safetensors.File {
-	t.Helper()
-	f, err := safetensors.Open("testdata/eight.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
 func TestDynamicMapAgainstBitsandbytes(t *testing.T) {
-	f := openEight(t)
+	f := openFile(t, "testdata/eight.safetensors")
 	x, _ := floats(t, f, "x")
 	absolute := make([]float32, len(x))
 	for i, v := range x {
@@ -53,7 +42,7 @@ func TestDynamicMapAgainstBitsandbytes(t *testing.T) {
 // Behind a one, which sets the scale, come the grid's points, and the bounds
 // between them. Their codes never fall, so their counts tell them all.
 func TestDynamicMapOnTheGrid(t *testing.T) {
-	f := openEight(t)
+	f := openFile(t, "testdata/eight.safetensors")
 	for name, m := range map[string]*quant.DynamicMap{"signed": quant.Signed(), "unsigned": quant.Unsigned()} {
 		for part, shift := range map[string]float64{"points": 0, "bounds": 0.5} {
 			counts, _ := floats(t, f, name+"."+part)

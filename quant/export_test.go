@@ -2,6 +2,6 @@ package quant
 
 // For the tests that compare with another program's values.
 var (
-	Mean             = mean
-	QuantizeScalesAt = quantiseScales
+	Mean           = mean
+	QuantizeAround = quantizeAround
 )

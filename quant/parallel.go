@@ -6,6 +6,12 @@ import (
 	"sync/atomic"
 )
 
+// stretch is the number of elements that a goroutine takes at a time: a multiple of
+// every block size.
+const stretch = 1 << 16
+
+func ceil(n, by int) int { return (n + by - 1) / by }
+
 // parallel runs do(i) for every i below n on so many goroutines, 0 for one a
 // processor, and returns the error of the lowest i that has one.
 func parallel(n, workers int, do func(i int) error) error {

@@ -10,14 +10,16 @@ import (
 //
 //	q[r·C+c] = round(x[r·C+c] · (127/scales[r]))
 //
-// in float32, halves to even. A row of zeros, or of magnitudes so small that 127 of
-// them have no float32 inverse, becomes zeros. The matrix has len(scales) rows. It
-// runs on so many goroutines, 0 for one a processor.
+// in float32, halves to even. A row of zeros, or so small that 127/scales[r] is
+// infinite, becomes zeros. The matrix has len(scales) rows. It runs on so many
+// goroutines, 0 for one a processor.
 func QuantizeRows(q []int8, scales []float32, x Source, workers int) error {
 	rows := len(scales)
-	if !x.dtype.valid() || rows == 0 || len(q) == 0 || len(q)%rows != 0 || x.Len() != len(q) {
-		return fmt.Errorf("quant: %d codes and %d scales for %d elements of %v; want a code for each, in rows of one scale",
-			len(q), rows, x.Len(), x.dtype)
+	if len(q) == 0 || rows == 0 || len(q)%rows != 0 {
+		return fmt.Errorf("quant: %d codes and %d scales; want rows of equal length with a scale each", len(q), rows)
+	}
+	if err := x.check(len(q)); err != nil {
+		return err
 	}
 	columns := len(q) / rows
 	band := max(1, stretch/columns) // rows that a goroutine takes at a time
@@ -29,7 +31,7 @@ func QuantizeRows(q []int8, scales []float32, x Source, workers int) error {
 				return fmt.Errorf("quant: row %d: elements %d to %d: %w", r, r*columns, (r+1)*columns-1, errNotFinite)
 			}
 			scales[r] = math.Float32frombits(top)
-			x.quantiseRow(q[r*columns:][:columns], buf[:], r*columns, 127/scales[r])
+			x.encodeRow(q[r*columns:][:columns], buf[:], r*columns, 127/scales[r])
 		}
 		return nil
 	})
@@ -46,7 +48,7 @@ func (s Source) rowMagnitude(buf []float32, from, n int) (top uint32) {
 // lowest bits, with those of a two's complement. Infinities and NaNs leave zeros.
 const roundEven = 3 << 22
 
-func (s Source) quantiseRow(q []int8, buf []float32, from int, inverse float32) {
+func (s Source) encodeRow(q []int8, buf []float32, from int, inverse float32) {
 	for len(q) > 0 {
 		v := s.read(buf[:min(len(buf), len(q))], from)
 		for i, x := range v {

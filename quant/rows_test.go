@@ -10,7 +10,7 @@ import (
 )
 
 func TestRowsAgainstBitsandbytes(t *testing.T) {
-	f := openEight(t)
+	f := openFile(t, "testdata/eight.safetensors")
 	for name, d := range map[string]quant.DType{"f32": quant.Float32, "f16": quant.Float16, "bf16": quant.BFloat16} {
 		x, ok := f.Tensor("rows." + name)
 		if !ok {
@@ -68,8 +68,8 @@ func TestRowsRefuse(t *testing.T) {
 		bad           float32
 		want          string
 	}{
-		{12, 5, 0, "12 codes and 5 scales for 12 elements of float32"},
-		{11, 1, 0, "11 codes and 1 scales for 12 elements"},
+		{12, 5, 0, "12 codes and 5 scales; want rows of equal length"},
+		{11, 1, 0, "12 elements, want 11"},
 		{12, 0, 0, "12 codes and 0 scales"},
 		{0, 3, 0, "0 codes and 3 scales"},
 		{12, 3, float32(math.NaN()), "row 1: elements 4 to 7: a NaN or an infinity"},

@@ -1,5 +1,7 @@
 package quant
 
+import "fmt"
+
 // Scales are the scales of a tensor's blocks: plain, or quantised in turn as
 //
 //	scale[i] = Map[Codes[i]] · Nested[i/256] + Offset
@@ -35,12 +37,13 @@ func (s *Scales) Expand(dst []float32, from int) {
 	}
 }
 
-// QuantizeScales quantises plain scales, which it overwrites.
+// QuantizeScales quantises plain scales, which it overwrites. It runs on so many
+// goroutines, 0 for one a processor.
 func QuantizeScales(plain []float32, workers int) (Scales, error) {
-	return quantiseScales(plain, mean(plain), workers)
+	return quantizeAround(plain, mean(plain), workers)
 }
 
-func quantiseScales(plain []float32, offset float32, workers int) (Scales, error) {
+func quantizeAround(plain []float32, offset float32, workers int) (Scales, error) {
 	m := Signed()
 	s := Scales{
 		Codes:  make([]uint8, len(plain)),
@@ -51,5 +54,8 @@ func quantiseScales(plain []float32, offset float32, workers int) (Scales, error
 	for i := range plain {
 		plain[i] -= offset
 	}
-	return s, m.Quantize(s.Codes, s.Nested, plain, workers)
+	if err := m.Quantize(s.Codes, s.Nested, plain, workers); err != nil {
+		return Scales{}, fmt.Errorf("quant: scales less their mean, %v: %w", offset, err)
+	}
+	return s, nil
 }

@@ -56,7 +56,7 @@ type Source struct {
 func Floats(x []float32) Source { return Source{floats: x} }
 
 // Bytes is the source of data: elements of type d, little-endian, as a
-// checkpoint stores them. A rest smaller than an element is ignored.
+// checkpoint stores them.
 func Bytes(data []byte, d DType) Source { return Source{data: data, dtype: d} }
 
 // Len returns the number of elements.
@@ -65,6 +65,19 @@ func (s Source) Len() int {
 		return len(s.floats)
 	}
 	return len(s.data) / s.dtype.Size()
+}
+
+// check demands n whole elements.
+func (s Source) check(n int) error {
+	switch {
+	case !s.dtype.valid():
+		return fmt.Errorf("quant: elements of %v cannot be quantised; those of float32, float16 and bfloat16 can", s.dtype)
+	case len(s.data)%s.dtype.Size() != 0:
+		return fmt.Errorf("quant: %d bytes are no whole number of elements of %v", len(s.data), s.dtype)
+	case s.Len() != n:
+		return fmt.Errorf("quant: %d elements, want %d", s.Len(), n)
+	}
+	return nil
 }
 
 // read returns elements [from, from+len(dst)), in dst unless they lie in memory
@@ -77,50 +90,36 @@ func (s Source) read(dst []float32, from int) []float32 {
 	data := s.data[from*size:][:len(dst)*size]
 	switch s.dtype {
 	case Float32:
-		for i := range dst {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-		}
+		readFloat32(dst, data)
 	case Float16:
 		for i := range dst {
 			dst[i] = fromHalf(binary.LittleEndian.Uint16(data[2*i:]))
 		}
 	case BFloat16:
-		for i := range dst {
-			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(data[2*i:])) << 16)
-		}
+		readBFloat16(dst, data)
 	}
 	return dst
 }
 
-// fromHalf moves exponent and fraction into place and scales by the difference of
-// the exponents' biases, which is right for subnormals too.
-func fromHalf(h uint16) float32 {
-	sign, rest := uint32(h>>15)<<31, uint32(h&0x7fff)
-	if rest >= 0x7c00 { // infinity or NaN
-		return math.Float32frombits(sign | 0x7f800000 | rest<<13)
+func readFloat32(dst []float32, data []byte) {
+	for ; len(dst) >= 2; dst, data = dst[2:], data[8:] {
+		d, two := (*[2]float32)(dst), binary.LittleEndian.Uint64(data)
+		d[0], d[1] = math.Float32frombits(uint32(two)), math.Float32frombits(uint32(two>>32))
 	}
-	return math.Float32frombits(sign | math.Float32bits(math.Float32frombits(rest<<13)*0x1p112))
+	if len(dst) == 1 {
+		dst[0] = math.Float32frombits(binary.LittleEndian.Uint32(data))
+	}
 }
 
-// toBFloat16 rounds to nearest, ties to even. x is no NaN.
-func toBFloat16(x float32) uint16 {
-	u := math.Float32bits(x)
-	return uint16((u + 0x7fff + u>>16&1) >> 16)
-}
-
-// magnitude returns the bits of the largest |x|. Those of a NaN exceed those of
-// an infinity, which exceed all others.
-func magnitude(x []float32) uint32 {
-	var a, b uint32 // two chains, for one waits on itself
-	for ; len(x) >= 2; x = x[2:] {
-		a = max(a, math.Float32bits(x[0])&0x7fffffff)
-		b = max(b, math.Float32bits(x[1])&0x7fffffff)
+func readBFloat16(dst []float32, data []byte) {
+	for ; len(dst) >= 4; dst, data = dst[4:], data[8:] {
+		d, four := (*[4]float32)(dst), binary.LittleEndian.Uint64(data)
+		d[0] = math.Float32frombits(uint32(four) << 16)
+		d[1] = math.Float32frombits(uint32(four) &^ 0xffff)
+		d[2] = math.Float32frombits(uint32(four>>32) << 16)
+		d[3] = math.Float32frombits(uint32(four>>32) &^ 0xffff)
 	}
-	for _, v := range x {
-		a = max(a, math.Float32bits(v)&0x7fffffff)
+	for i := range dst {
+		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(data[2*i:])) << 16)
 	}
-	return max(a, b)
 }
-
-// infinite is the smallest magnitude that is no number.
-const infinite = 0x7f800000

@@ -21,8 +21,8 @@ type state struct {
 	offset float32
 }
 
-// encode returns the JSON as Python's json.dumps writes it.
-func (s *state) encode() []byte {
+// text returns the JSON as Python's json.dumps writes it.
+func (s *state) text() []byte {
 	shape := make([]string, len(s.shape))
 	for i, d := range s.shape {
 		shape[i] = strconv.Itoa(d)
@@ -142,5 +142,3 @@ func (r *stateReader) check(s *state) {
 		r.fault("shape", "is %v; want positive dimensions", s.shape)
 	}
 }
-
-func finite(v float32) bool { return math.Float32bits(v)&0x7fffffff < infinite }

@@ -30,7 +30,7 @@ const (
 )
 
 var suffixes = []string{
-	packedSuffix, scalesSuffix, valuesSuffix, nestedSuffix, nestedMapSuffix,
+	scalesSuffix, valuesSuffix, nestedSuffix, nestedMapSuffix,
 	stateSuffix + typeNames[NF4], stateSuffix + typeNames[FP4],
 }
 
@@ -38,7 +38,7 @@ var suffixes = []string{
 // parts of a quantised weight, and whether it is. The packed codes themselves have
 // the weight's name and no suffix.
 func Suffix(name string) (suffix string, ok bool) {
-	for _, s := range suffixes[1:] {
+	for _, s := range suffixes {
 		if strings.HasSuffix(name, s) {
 			return s, true
 		}
@@ -50,7 +50,7 @@ func Suffix(name string) (suffix string, ok bool) {
 // share its memory where they can.
 func (t *Tensor) Parts() []Part {
 	s := state{kind: t.Type, block: t.Block, dtype: t.DType, shape: t.Shape, double: t.Scales.Double(), offset: t.Scales.Offset}
-	text, values := s.encode(), t.Type.Values()
+	text, values := s.text(), t.Type.Values()
 	parts := []Part{
 		{packedSuffix, "U8", []int{len(t.Packed), 1}, t.Packed},
 		{scalesSuffix, "U8", []int{len(t.Scales.Codes)}, t.Scales.Codes},

@@ -12,6 +12,8 @@ import (
 	"github.com/seed-5afa5581/graft/quant"
 )
 
+const stored = "testdata/stored.safetensors"
+
 // partsOf returns the tensors of a file that belong to a weight.
 func partsOf(f *safetensors.File, weight string) (parts []quant.Part) {
 	for _, name := range f.Names() {
@@ -72,18 +74,8 @@ func sameParts(t *testing.T, name string, got, want []quant.Part) {
 	}
 }
 
-func openStored(t testing.TB) *safetensors.File {
-	t.Helper()
-	f, err := safetensors.Open("testdata/stored.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
 func TestStoredForm(t *testing.T) {
-	f := openStored(t)
+	f := openFile(t, stored)
 	weights := quantisedWeights(f)
 	if len(weights) != 12 {
 		t.Fatalf("%d weights, want 12", len(weights))
@@ -113,16 +105,8 @@ func TestGoldenCheckpoints(t *testing.T) {
 }
 
 func compareCheckpoint(t *testing.T, path string) {
-	small, err := safetensors.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer small.Close()
-	dense, err := safetensors.Open(filepath.Join(filepath.Dir(path), "..", "model", "model.safetensors"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dense.Close()
+	small := openFile(t, path)
+	dense := openFile(t, filepath.Join(filepath.Dir(path), "..", "model", "model.safetensors"))
 	weights := quantisedWeights(small)
 	if len(weights) < 7 {
 		t.Errorf("%d weights, want those of a layer at least", len(weights))
@@ -150,8 +134,8 @@ func replaced(parts []quant.Part, suffix string, change func(*quant.Part)) []qua
 
 func TestFromPartsRefuses(t *testing.T) {
 	const state = ".quant_state.bitsandbytes__nf4"
-	parts := partsOf(openStored(t), "nf4.bf16.dq.weight")
-	plain := partsOf(openStored(t), "nf4.f32.sq.weight")
+	parts := partsOf(openFile(t, stored), "nf4.bf16.dq.weight")
+	plain := partsOf(openFile(t, stored), "nf4.f32.sq.weight")
 	short := func(p *quant.Part) { p.Data = p.Data[:len(p.Data)-1] }
 	poison := func(p *quant.Part) { copy(p.Data[4:], []byte{0, 0, 0xc0, 0x7f}) }
 	large := func(p *quant.Part) { copy(p.Data, []byte{0, 0, 0x7f, 0x7f}) }
@@ -185,7 +169,7 @@ func TestFromPartsRefuses(t *testing.T) {
 }
 
 func TestStateRefuses(t *testing.T) {
-	parts := partsOf(openStored(t), "nf4.bf16.dq.weight")
+	parts := partsOf(openFile(t, stored), "nf4.bf16.dq.weight")
 	const state = ".quant_state.bitsandbytes__nf4"
 	for _, c := range []struct{ old, new, want string }{
 		{`{"quant_type"`, `["quant_type"`, "quant: quant_state: no JSON object: "},
@@ -245,7 +229,7 @@ func TestSuffix(t *testing.T) {
 
 // What is accepted reads back as itself and can be dequantised.
 func FuzzQuantState(f *testing.F) {
-	file := openStored(f)
+	file := openFile(f, stored)
 	for _, weight := range quantisedWeights(file) {
 		var state []byte
 		name := ""

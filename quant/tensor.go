@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // A Tensor is a tensor in 4 bits an element, as bitsandbytes holds it. Its
@@ -49,22 +50,25 @@ func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !x.dtype.valid() || x.Len() != n {
-		return nil, fmt.Errorf("quant: %d elements of %v for a tensor of shape %v, which has %d", x.Len(), x.dtype, shape, n)
+	if err := x.check(n); err != nil {
+		return nil, fmt.Errorf("%w: a tensor of shape %v", err, shape)
 	}
 	t := &Tensor{Type: c.Type, Block: c.Block, DType: x.dtype, Shape: append([]int(nil), shape...), Packed: make([]byte, ceil(n, 2))}
 	if t.Block == 0 {
 		t.Block = 64
 	}
 	plain := make([]float32, ceil(n, t.Block))
-	if err := quantise(t.Packed, plain, x, t.Type, t.Block, c.Workers); err != nil {
+	if err := encode(t.Packed, plain, x, t.Type, t.Block, c.Workers); err != nil {
 		return nil, err
 	}
 	t.Scales.Plain = plain
-	if !c.PlainScales {
-		t.Scales, err = QuantizeScales(plain, c.Workers)
+	if c.PlainScales {
+		return t, nil
 	}
-	return t, err
+	if t.Scales, err = QuantizeScales(plain, c.Workers); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // Len returns the number of elements.
@@ -123,7 +127,7 @@ type run struct {
 
 // run returns the longest run from an element on, of at most n elements.
 func (t *Tensor) run(from, n int) run {
-	i, within := from/t.Block, from%t.Block
+	i, within := from>>bits.TrailingZeros(uint(t.Block)), from&(t.Block-1)
 	start := i * t.Block / 2
 	return run{
 		packed: t.Packed[start:min(start+t.Block/2, len(t.Packed))],

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -152,7 +153,7 @@ func TestQuantizeRefuses(t *testing.T) {
 	}{
 		{130, nan, []int{2, 150}, quant.Config{}, "elements 128 to 191: a NaN or an infinity"},
 		{299, -inf, []int{2, 150}, quant.Config{Workers: 1}, "elements 256 to 299: a NaN or an infinity"},
-		{0, 0, []int{2, 151}, quant.Config{}, "300 elements of float32 for a tensor of shape [2 151], which has 302"},
+		{0, 0, []int{2, 151}, quant.Config{}, "300 elements, want 302: a tensor of shape [2 151]"},
 		{0, 0, []int{0, 150}, quant.Config{}, "shape [0 150]; every dimension must be positive"},
 		{0, 0, []int{1 << 40, 1 << 40}, quant.Config{}, "their product an int"},
 		{0, 0, nil, quant.Config{}, "without dimensions"},
@@ -169,6 +170,33 @@ func TestQuantizeRefuses(t *testing.T) {
 	}
 }
 
+// Scales whose mean is beyond float32 can be kept, but not quantised.
+func TestScalesThatOverflow(t *testing.T) {
+	x := []float32{math.MaxFloat32, 64: math.MaxFloat32, 191: 0}
+	_, err := quant.Quantize(quant.Floats(x), []int{192}, quant.Config{})
+	if err == nil || !strings.Contains(err.Error(), "quant: scales less their mean, +Inf: ") {
+		t.Errorf("error %v", err)
+	}
+	mustQuantize(t, quant.Floats(x), []int{192}, quant.Config{PlainScales: true})
+}
+
+func TestSourcesAreChecked(t *testing.T) {
+	for _, c := range []struct {
+		x    quant.Source
+		want string
+	}{
+		{quant.Bytes(make([]byte, 7), quant.BFloat16), "7 bytes are no whole number of elements of bfloat16"},
+		{quant.Bytes(make([]byte, 6), quant.Float32), "6 bytes are no whole number of elements of float32"},
+		{quant.Bytes(make([]byte, 6), quant.DType(5)), "elements of DType(5) cannot be quantised"},
+		{quant.Bytes(nil, quant.Float16), "0 elements, want 3"},
+		{quant.Source{}, "0 elements, want 3"},
+	} {
+		if _, err := quant.Quantize(c.x, []int{3}, quant.Config{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+}
+
 // The first of several bad blocks is named, whichever goroutine meets it.
 func TestTheFirstErrorIsReported(t *testing.T) {
 	x := make([]float32, 1<<20)
@@ -180,6 +208,29 @@ func TestTheFirstErrorIsReported(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "elements 299968 to 300031") {
 			t.Fatalf("error %v", err)
 		}
+	}
+}
+
+// No float32 copy of the tensor is made, only its scales before they are quantised.
+func TestQuantizeAllocates(t *testing.T) {
+	const n, workers = 1 << 21, 2
+	data, _ := encoded(normal(n), quant.BFloat16)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	q := mustQuantize(t, quant.Bytes(data, quant.BFloat16), []int{n}, quant.Config{Workers: workers})
+	runtime.ReadMemStats(&after)
+	result := len(q.Packed) + len(q.Scales.Codes) + 4*len(q.Scales.Nested)
+	plain := 4 * n / 64
+	if got, limit := after.TotalAlloc-before.TotalAlloc, uint64(result+plain+64<<10); got > limit {
+		t.Errorf("%d bytes allocated, want at most %d", got, limit)
+	}
+}
+
+func TestDequantizeAllocatesNothing(t *testing.T) {
+	q := mustQuantize(t, quant.Floats(normal(5000)), []int{5000}, quant.Config{})
+	floats, halves := make([]float32, 3000), make([]uint16, 3000)
+	if n := testing.AllocsPerRun(10, func() { q.Dequantize(floats, 77); q.DequantizeBF16(halves, 78) }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
 	}
 }
 
