@@ -57,6 +57,9 @@ func (m *Model) load() error {
 	if err := m.loadTokenizer(); err != nil {
 		return err
 	}
+	if t, ok := m.checkpoint.Tensor("model.layers.0.self_attn.q_proj.weight"); ok {
+		m.Device = m.Device.For(formatOf[t.DType])
+	}
 	l := loader{m: m, used: map[string]bool{}}
 	l.model()
 	if err := errors.Join(l.faults...); err != nil {

@@ -19,8 +19,8 @@ import (
 type Model struct {
 	Config    Config
 	Tokenizer *tokenizer.Tokenizer // nil if the checkpoint has none
-	Device    kernels.Device
-	Dir       string // where it was opened, for people
+	Device    kernels.Device       // in the arithmetic that suits the weights
+	Dir       string               // where it was opened, for people
 
 	Embedding Embedding
 	Blocks    []*Block
