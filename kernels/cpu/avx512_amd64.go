@@ -23,10 +23,17 @@ func tileBF16512(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask ui
 //go:noescape
 func transpose512(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)
 
-// narrow512: rounds rows of n blocks of 32 float32 to bfloat16; ld and dld are bytes from row to row.
+// narrow512: rounds rows of n blocks of 32 float32 to bfloat16, and under the mask tail one more block
+// that is filled with zeros; ld and dld are bytes from row to row.
 //
 //go:noescape
-func narrow512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int)
+func narrow512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, tail int)
+
+// narrowTiles512: rounds rows of n blocks of 32 float32 to bfloat16, and under the mask tail one more block
+// that is filled with zeros in tiles of 16 rows: a row's blocks lie 1024 bytes apart.
+//
+//go:noescape
+func narrowTiles512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, tail int)
 
 // widenBF16512: converts rows of n blocks of 16 elements of bfloat16 to float32; ld and dld are bytes from row to row.
 //
@@ -118,8 +125,3 @@ func adamw512(n int, w, m, v, grad, c *float32)
 //
 //go:noescape
 func amxBF16512(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
-
-// narrowTiles512: rounds rows of n blocks of 32 float32 to bfloat16, into tiles of 16 rows: a row's blocks lie 1024 bytes apart.
-//
-//go:noescape
-func narrowTiles512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)

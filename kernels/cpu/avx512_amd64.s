@@ -848,17 +848,24 @@ loop:
 	VZEROUPPER
 	RET
 
-// func narrow512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int)
-TEXT ·narrow512(SB), NOSPLIT, $0-48
+// func narrow512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, tail int)
+TEXT ·narrow512(SB), NOSPLIT, $0-56
 	MOVQ rows+0(FP), BX
 	MOVQ src+16(FP), SI
 	MOVQ ld+24(FP), CX
 	MOVQ dst+32(FP), DI
 	MOVQ dld+40(FP), DX
+	MOVQ tail+48(FP), R12
+	KMOVW R12, K1
+	MOVQ R12, R13
+	SHRQ $16, R13
+	KMOVW R13, K2
 row:
 	MOVQ n+8(FP), AX
 	MOVQ SI, R8
 	MOVQ DI, R9
+	TESTQ AX, AX
+	JZ last
 loop:
 	VMOVUPS 64(R8), Z1
 	LONG $0x4877d262; WORD $0x0072 // VCVTNE2PS2BF16 mem[8+0], Z1, Z0
@@ -867,6 +874,55 @@ loop:
 	ADDQ $64, R9
 	DECQ AX
 	JNZ loop
+last:
+	TESTQ R12, R12
+	JZ next
+	VMOVUPS.Z (R8), K1, Z0
+	VMOVUPS.Z 64(R8), K2, Z1
+	LONG $0x4877f262; WORD $0xc072 // VCVTNE2PS2BF16 Z0, Z1, Z0
+	VMOVUPS Z0, (R9)
+next:
+	ADDQ CX, SI
+	ADDQ DX, DI
+	DECQ BX
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func narrowTiles512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, tail int)
+TEXT ·narrowTiles512(SB), NOSPLIT, $0-48
+	MOVQ rows+0(FP), BX
+	MOVQ src+16(FP), SI
+	MOVQ ld+24(FP), CX
+	MOVQ dst+32(FP), DI
+	MOVQ $64, DX
+	MOVQ tail+40(FP), R12
+	KMOVW R12, K1
+	MOVQ R12, R13
+	SHRQ $16, R13
+	KMOVW R13, K2
+row:
+	MOVQ n+8(FP), AX
+	MOVQ SI, R8
+	MOVQ DI, R9
+	TESTQ AX, AX
+	JZ last
+loop:
+	VMOVUPS 64(R8), Z1
+	LONG $0x4877d262; WORD $0x0072 // VCVTNE2PS2BF16 mem[8+0], Z1, Z0
+	VMOVUPS Z0, (R9)
+	ADDQ $128, R8
+	ADDQ $1024, R9
+	DECQ AX
+	JNZ loop
+last:
+	TESTQ R12, R12
+	JZ next
+	VMOVUPS.Z (R8), K1, Z0
+	VMOVUPS.Z 64(R8), K2, Z1
+	LONG $0x4877f262; WORD $0xc072 // VCVTNE2PS2BF16 Z0, Z1, Z0
+	VMOVUPS Z0, (R9)
+next:
 	ADDQ CX, SI
 	ADDQ DX, DI
 	DECQ BX
@@ -1817,30 +1873,5 @@ loop:
 	DECQ R12
 	JNZ pair
 	LONG $0x4978e2c4; BYTE $0xc0 // TILERELEASE
-	VZEROUPPER
-	RET
-
-// func narrowTiles512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)
-TEXT ·narrowTiles512(SB), NOSPLIT, $0-40
-	MOVQ rows+0(FP), BX
-	MOVQ src+16(FP), SI
-	MOVQ ld+24(FP), CX
-	MOVQ dst+32(FP), DI
-row:
-	MOVQ n+8(FP), AX
-	MOVQ SI, R8
-	MOVQ DI, R9
-loop:
-	VMOVUPS 64(R8), Z1
-	LONG $0x4877d262; WORD $0x0072 // VCVTNE2PS2BF16 mem[8+0], Z1, Z0
-	VMOVUPS Z0, (R9)
-	ADDQ $128, R8
-	ADDQ $1024, R9
-	DECQ AX
-	JNZ loop
-	ADDQ CX, SI
-	ADDQ $64, DI
-	DECQ BX
-	JNZ row
 	VZEROUPPER
 	RET

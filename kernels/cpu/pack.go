@@ -111,21 +111,13 @@ func (p *packer) packRows(dst []float32, r0, n, k0, k1 int) {
 
 // packTiles packs up to 16 rows of float32 into tiles.
 func (p *packer) packTiles(dst []float32, r0, n, k0, k1 int) {
-	const block = 2 * panel // elements of a tile's row
-	whole := (k1 - k0) / block
-	if whole > 0 {
-		p.narrowTiles(n, whole, p.at(r0, k0), p.rowBytes(), unsafe.Pointer(&dst[0]))
-	}
-	if k0 += whole * block; k0 == k1 {
-		return
-	}
-	for r := range n {
-		tail := unsafe.Slice((*uint16)(unsafe.Pointer(&dst[(whole*panel+r)*panel])), block)
-		clear(tail)
-		for i := range k1 - k0 {
-			tail[i] = p.element16(r0+r, k0+i)
-		}
-	}
+	whole, tail := narrowBlocks(k1 - k0)
+	p.narrowTiles(n, whole, p.at(r0, k0), p.rowBytes(), unsafe.Pointer(&dst[0]), tail)
+}
+
+// narrowBlocks returns the blocks of 32 of a row and the mask of the rest.
+func narrowBlocks(elements int) (whole, tail int) {
+	return elements / 32, 1<<(elements%32) - 1
 }
 
 // packColumns packs n columns.
@@ -170,6 +162,11 @@ func (p *packer) expandColumns(r0, n, c0, c1 int) {
 // expand writes n rows, elements k0 to k1, into scratch memory in the
 // arithmetic's own format, with zeros up to a whole number of 16 units.
 func (p *packer) expand(r0, n, k0, k1 int) {
+	if p.bf16 && p.o.format == kernels.F32 {
+		whole, tail := narrowBlocks(k1 - k0)
+		p.narrow(n, whole, p.at(r0, k0), p.rowBytes(), p.scratch, scratchStep, tail)
+		return
+	}
 	count, block := k1-k0, 16*p.unit
 	whole := count / block
 	if whole > 0 {
@@ -204,19 +201,17 @@ func (p *packer) expandBlocks(r0, n, k0, blocks int) {
 		for r := range n {
 			copy(unsafe.Slice((*uint32)(unsafe.Add(p.scratch, r*scratchStep)), blocks*16), unsafe.Slice((*uint32)(unsafe.Add(src, r*ld)), blocks*16))
 		}
-	case p.bf16 && p.o.format == kernels.F32:
-		p.narrow(n, blocks, src, ld, p.scratch, scratchStep)
-	case !p.bf16 && p.o.format == kernels.BF16:
-		p.widenBF16(n, blocks, src, ld, p.scratch, scratchStep)
-	case !p.bf16 && p.o.format == kernels.F16:
-		p.widenF16(n, blocks, src, ld, p.scratch, scratchStep)
-	default:
+	case p.bf16: // half precision: by way of float32 and element by element
 		for r := range n {
 			row := unsafe.Slice((*uint16)(unsafe.Add(p.scratch, r*scratchStep)), blocks*32)
 			for i := range row {
 				row[i] = p.element16(r0+r, k0+i)
 			}
 		}
+	case p.o.format == kernels.BF16:
+		p.widenBF16(n, blocks, src, ld, p.scratch, scratchStep)
+	default:
+		p.widenF16(n, blocks, src, ld, p.scratch, scratchStep)
 	}
 }
 

@@ -14,9 +14,10 @@ type simd struct {
 
 	tileF32, tileBF16             func(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 	amxBF16                       func(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
-	narrowTiles                   func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)
+	narrow                        func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld, tail int)
+	narrowTiles                   func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, tail int)
 	transpose                     func(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)
-	narrow, widenBF16, widenF16   func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int)
+	widenBF16, widenF16           func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int)
 	interleaveF32, interleaveBF16 func(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
 
 	expSums             func(n int, x, y, sums *float32, m float32)

@@ -10,7 +10,8 @@ func (g *gen) packs() {
 	}
 	g.table("pairs", pairs)
 	g.transpose()
-	g.narrow()
+	g.narrow(false)
+	g.narrow(true)
 	g.widen("widenBF16", "bfloat16", func() {
 		g.p("VPMOVZXWD (R8), Z0")
 		g.p("VPSLLD $16, Z0, Z0")
@@ -91,16 +92,57 @@ func (g *gen) overRows(body func()) {
 
 const rowsSignature = "(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int)"
 
-// narrow rounds float32 to bfloat16.
-func (g *gen) narrow() {
-	g.fn(": rounds rows of n blocks of 32 float32 to bfloat16; ld and dld are bytes from row to row.", "narrow", rowsSignature, 6)
-	g.overRows(func() {
-		g.p("VMOVUPS 64(R8), Z1")
-		g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, &mem{base: gpNum["R8"], index: -1}, false)
-		g.p("VMOVUPS Z0, (R9)")
-		g.p("ADDQ $128, R8")
-		g.p("ADDQ $64, R9")
-	})
+// narrow rounds float32 to bfloat16, into rows or, with tiles, into tiles of 16
+// rows: a row's blocks then lie 1024 bytes apart.
+func (g *gen) narrow(tiles bool) {
+	name, where, dld, step := "narrow", "; ld and dld are bytes from row to row", ", dld int", 64
+	if tiles {
+		name, where, dld, step = "narrowTiles", " in tiles of 16 rows: a row's blocks lie 1024 bytes apart", "", 1024
+	}
+	tail := 40 + len(dld)/len(", dld int")*8
+	g.fn(": rounds rows of n blocks of 32 float32 to bfloat16, and under the mask tail one more block\n// that is filled with zeros"+where+".",
+		name, "(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer"+dld+", tail int)", tail/8+1)
+	g.p("MOVQ rows+0(FP), BX")
+	g.p("MOVQ src+16(FP), SI")
+	g.p("MOVQ ld+24(FP), CX")
+	g.p("MOVQ dst+32(FP), DI")
+	if tiles {
+		g.p("MOVQ $64, DX")
+	} else {
+		g.p("MOVQ dld+40(FP), DX")
+	}
+	g.p("MOVQ tail+%d(FP), R12", tail)
+	g.p("KMOVW R12, K1")
+	g.p("MOVQ R12, R13")
+	g.p("SHRQ $16, R13")
+	g.p("KMOVW R13, K2")
+	g.l("row")
+	g.p("MOVQ n+8(FP), AX")
+	g.p("MOVQ SI, R8")
+	g.p("MOVQ DI, R9")
+	g.p("TESTQ AX, AX")
+	g.p("JZ last")
+	g.l("loop")
+	g.p("VMOVUPS 64(R8), Z1")
+	g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, &mem{base: gpNum["R8"], index: -1}, false)
+	g.p("VMOVUPS Z0, (R9)")
+	g.p("ADDQ $128, R8")
+	g.p("ADDQ $%d, R9", step)
+	g.p("DECQ AX")
+	g.p("JNZ loop")
+	g.l("last")
+	g.p("TESTQ R12, R12")
+	g.p("JZ next")
+	g.p("VMOVUPS.Z (R8), K1, Z0")
+	g.p("VMOVUPS.Z 64(R8), K2, Z1")
+	g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, nil, false)
+	g.p("VMOVUPS Z0, (R9)")
+	g.l("next")
+	g.p("ADDQ CX, SI")
+	g.p("ADDQ DX, DI")
+	g.p("DECQ BX")
+	g.p("JNZ row")
+	g.ret()
 }
 
 // widen converts a 16-bit format to float32.
