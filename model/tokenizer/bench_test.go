@@ -3,8 +3,10 @@ package tokenizer
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -108,4 +110,22 @@ func BenchmarkLoad(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkEncodeWord encodes words without end: the time for a byte must not grow with their length.
+func BenchmarkEncodeWord(b *testing.B) {
+	for _, name := range fuzzNames {
+		tok := loadSample(b, name)
+		for kind, unit := range longUnits {
+			for _, size := range []int{1 << 14, 1 << 20} {
+				text := strings.Repeat(unit, size/len(unit))
+				b.Run(fmt.Sprintf("%s/%s/%d", name, kind, size), func(b *testing.B) {
+					b.SetBytes(int64(len(text)))
+					for b.Loop() {
+						tok.Count(text)
+					}
+				})
+			}
+		}
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"unicode/utf8"
 )
 
 // awkward are texts that no tokenizer may stumble over.
@@ -26,20 +25,15 @@ func TestEncodeAwkward(t *testing.T) {
 	for _, name := range []string{"stories260K", "bl-qwen2", "bl-o200k", "bl-deepseek3", "bl-falcon", "bl-nfkc", "bl-regex", "sp-no-unk", "sp-nfkc-lower", "ug-rules", "wp-bert", "bpe-suffix"} {
 		tok := loadSample(t, name)
 		for _, s := range awkward() {
-			ids := tok.Encode(s)
-			if want := tok.Encode(string(appendLossy(nil, []byte(s)))); !slices.Equal(ids, want) {
-				t.Errorf("%s: %.40q: ids differ from those of the repaired text", name, s)
-			}
-			same, spans := tok.EncodeOffsets(s, true)
-			if !slices.Equal(same, ids) {
-				t.Errorf("%s: %.40q: ids differ when offsets are wanted", name, s)
-			}
-			checkSpans(t, tok, name, s, spans)
-			if got := tok.Decode(ids); !utf8.ValidString(got) {
-				t.Errorf("%s: %.40q: decodes to text that is not UTF-8", name, s)
-			}
+			checkEncode(t, tok, name, s)
 		}
 	}
+}
+
+// longUnits make up texts that are hard to cut: words, white space and marks without end.
+var longUnits = map[string]string{
+	"letters": "a", "syllables": "lorem", "ideographs": "漢字", "marks": "\u0301\u0323", "spaces": " ", "lines": "\n", "both": " \n",
+	"digits": "7", "signs": "=-", "nul": "\x00", "broken": "\xff", "tags": "<s>", "half tags": "<|im_", "quotes": "'",
 }
 
 func checkSpans(t *testing.T, tok *Tokenizer, name, s string, spans []Span) {
@@ -52,6 +46,17 @@ func checkSpans(t *testing.T, tok *Tokenizer, name, s string, spans []Span) {
 			return
 		}
 		last = sp
+	}
+}
+
+// A word of a megabyte is no trouble: were the time to grow with the square of its length, this would not end.
+func TestMegabyteWord(t *testing.T) {
+	word := strings.Repeat("lorem", 1<<20/5)
+	for _, name := range []string{"smollm2", "stories260K", "ug-bytes"} {
+		tok := loadSample(t, name)
+		if got := tok.Decode(tok.EncodePlain(word)); got != word {
+			t.Errorf("%s: decodes to %d bytes that begin with %.40q", name, len(got), got)
+		}
 	}
 }
 
