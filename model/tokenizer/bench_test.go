@@ -72,7 +72,7 @@ func BenchmarkEncodeCold(b *testing.B) {
 		var ids []int32
 		b.SetBytes(size)
 		for b.Loop() {
-			tok.works.free = nil
+			tok.pool.free = nil
 			for _, s := range texts {
 				ids = tok.EncodeAppend(ids[:0], s, false)
 			}

@@ -45,7 +45,7 @@ func TestScannerCut(t *testing.T) {
 	for range 500 {
 		b := []byte(splitText(r))
 		for pattern, scan := range scanners {
-			var w work
+			var w workspace
 			quick := scan.cut(nil, b)
 			slow := split{patternFunc(scan.matches), isolated, false}.cut(nil, b, &w)
 			if !slices.Equal(quick, slow) {
@@ -77,7 +77,7 @@ func TestBehaviors(t *testing.T) {
 		{isolated, false, "", ""},
 		{removed, false, "--", ""},
 	} {
-		var w work
+		var w workspace
 		var got []string
 		for _, p := range (split{literal("-"), c.behavior, c.invert}).cut(nil, []byte(c.text), &w) {
 			if p.End > p.Start {

@@ -69,7 +69,7 @@ func isMark(b []byte, i int) bool {
 	return b[i] == spaceMark[0] && i+2 < len(b) && b[i+1] == spaceMark[1] && b[i+2] == spaceMark[2]
 }
 
-func (s *seams) cut(dst []Span, b []byte, _ *work) []Span {
+func (s *seams) cut(dst []Span, b []byte, _ *workspace) []Span {
 	start := 0
 	for i := 1; i < len(b); i++ {
 		if s.between(b, i) {
