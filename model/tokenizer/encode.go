@@ -23,8 +23,9 @@ func (t *Tokenizer) Count(text string) int {
 	w.ids = w.counted[:0]
 	t.encode(w, text, false, false)
 	w.counted = w.ids
+	n := len(w.ids)
 	t.pool.put(w)
-	return len(w.counted)
+	return n
 }
 
 // EncodeOffsets is Encode or EncodePlain, by special, with the part of text that each token came from, in bytes and

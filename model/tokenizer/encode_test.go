@@ -122,6 +122,9 @@ func TestConcurrentUse(t *testing.T) {
 					if what := difference(tok, r); what != "" {
 						t.Errorf("%s: %.60q: %s", name, r.Text, what)
 					}
+					if n := tok.Count(r.Text); n != len(r.Plain) {
+						t.Errorf("%s: %.60q: Count is %d, want %d", name, r.Text, n, len(r.Plain))
+					}
 				}
 			})
 		}

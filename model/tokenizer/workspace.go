@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// work is the memory that one call of Encode uses; calls take it from a list and put it back, so that a steady
+// A workspace is the memory that one call of Encode uses; calls take it from a pool and put it back, so that a steady
 // stream of documents allocates nothing.
 type workspace struct {
 	input   text      // the input, valid UTF-8
