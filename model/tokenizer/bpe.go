@@ -277,4 +277,7 @@ func (m *bpe) indexBytes() {
 }
 
 // byteToken returns the token that stands for a byte in vocabularies with byte fallback.
-func byteToken(b byte) []byte { return fmt.Appendf(nil, "<0x%02X>", b) }
+func byteToken(b byte) []byte {
+	const digits = "0123456789ABCDEF"
+	return []byte{'<', '0', 'x', digits[b>>4], digits[b&15], '>'}
+}
