@@ -3,8 +3,10 @@ package tokenizer
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -70,7 +72,7 @@ func BenchmarkEncodeCold(b *testing.B) {
 		var ids []int32
 		b.SetBytes(size)
 		for b.Loop() {
-			tok.works.free = nil
+			tok.pool.free = nil
 			for _, s := range texts {
 				ids = tok.EncodeAppend(ids[:0], s, false)
 			}
@@ -108,4 +110,22 @@ func BenchmarkLoad(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkEncodeWord encodes words without end: the time for a byte must not grow with their length.
+func BenchmarkEncodeWord(b *testing.B) {
+	for _, name := range fuzzNames {
+		tok := loadSample(b, name)
+		for kind, unit := range longUnits {
+			for _, size := range []int{1 << 14, 1 << 20} {
+				text := strings.Repeat(unit, size/len(unit))
+				b.Run(fmt.Sprintf("%s/%s/%d", name, kind, size), func(b *testing.B) {
+					b.SetBytes(int64(len(text)))
+					for b.Loop() {
+						tok.Count(text)
+					}
+				})
+			}
+		}
+	}
 }

@@ -7,7 +7,7 @@ import (
 
 // A model turns a piece of text into tokens. It appends them to dst; w is scratch memory.
 type model interface {
-	tokenize(dst []token, piece []byte, w *work) []token
+	tokenize(dst []token, piece []byte, w *workspace) []token
 }
 
 // A token is an id and its bytes' place in the piece.
@@ -37,7 +37,7 @@ type symbol struct {
 
 const none = -1
 
-func (m *bpe) tokenize(dst []token, piece []byte, w *work) []token {
+func (m *bpe) tokenize(dst []token, piece []byte, w *workspace) []token {
 	if m.whole {
 		if id, ok := m.vocab.id(piece); ok {
 			return append(dst, token{id, 0, int32(len(piece))})
@@ -63,7 +63,7 @@ func (m *bpe) tokenize(dst []token, piece []byte, w *work) []token {
 }
 
 // splitBytes makes a symbol of every byte.
-func (m *bpe) splitBytes(piece []byte, w *work) {
+func (m *bpe) splitBytes(piece []byte, w *workspace) {
 	unk := noToken
 	for i, b := range piece {
 		t := token{m.single[b], int32(i), int32(i) + 1}
@@ -79,7 +79,7 @@ func (m *bpe) splitBytes(piece []byte, w *work) {
 
 // splitRunes makes a symbol of every character, of every byte of an unknown one if bytes can stand in, else of a
 // run of unknown ones. Byte symbols overtake a pending unknown one, as they do in the official library.
-func (m *bpe) splitRunes(piece []byte, w *work) {
+func (m *bpe) splitRunes(piece []byte, w *workspace) {
 	unk := noToken
 	for i := 0; i < len(piece); {
 		n := 1
@@ -101,7 +101,7 @@ func (m *bpe) splitRunes(piece []byte, w *work) {
 }
 
 // char returns the id of the character piece[i:i+n], or a negative number.
-func (m *bpe) char(piece []byte, i, n int, w *work) int32 {
+func (m *bpe) char(piece []byte, i, n int, w *workspace) int32 {
 	if m.prefix == "" && m.suffix == "" {
 		if n == 1 {
 			return m.single[piece[i]]
@@ -122,7 +122,7 @@ func (m *bpe) char(piece []byte, i, n int, w *work) int32 {
 }
 
 // fallbackBytes adds the byte tokens of the character at t, if there is one for every byte.
-func (m *bpe) fallbackBytes(piece []byte, t token, w *work) bool {
+func (m *bpe) fallbackBytes(piece []byte, t token, w *workspace) bool {
 	for _, b := range piece[t.start:t.end] {
 		if m.fallback[b] < 0 {
 			return false
@@ -137,7 +137,7 @@ func (m *bpe) fallbackBytes(piece []byte, t token, w *work) bool {
 var noToken = token{id: none}
 
 // unknown adds what t covers to the pending unknown token. Without one in the vocabulary t is dropped.
-func (m *bpe) unknown(unk *token, t token, w *work) {
+func (m *bpe) unknown(unk *token, t token, w *workspace) {
 	if m.unk < 0 {
 		return
 	}
@@ -149,10 +149,10 @@ func (m *bpe) unknown(unk *token, t token, w *work) {
 	*unk = token{m.unk, t.start, t.end}
 }
 
-func (w *work) push(t token) { w.symbols = append(w.symbols, symbol{token: t}) }
+func (w *workspace) push(t token) { w.symbols = append(w.symbols, symbol{token: t}) }
 
 // flush adds a pending token, if there is one, and clears it.
-func (w *work) flush(t *token) {
+func (w *workspace) flush(t *token) {
 	if t.id >= 0 {
 		w.push(*t)
 		*t = noToken
@@ -163,7 +163,7 @@ func (w *work) flush(t *token) {
 const shortPiece = 24
 
 // joinShort joins by scanning for the best merge again and again.
-func (m *bpe) joinShort(w *work) {
+func (m *bpe) joinShort(w *workspace) {
 	s := w.symbols
 	var ranks, ids [shortPiece]int32
 	best := func(i int) {
@@ -202,7 +202,7 @@ func (m *bpe) joinShort(w *work) {
 }
 
 // joinLong joins with a heap of candidates, in time n log n.
-func (m *bpe) joinLong(w *work) {
+func (m *bpe) joinLong(w *workspace) {
 	s := w.symbols
 	w.heap = w.heap[:0]
 	for i := range s {
@@ -237,7 +237,7 @@ func (m *bpe) joinLong(w *work) {
 }
 
 // offer puts the merge of symbol i and the next one, if there is one, into the heap.
-func (m *bpe) offer(i int32, w *work) {
+func (m *bpe) offer(i int32, w *workspace) {
 	s := &w.symbols[i]
 	if rank, id, ok := m.merges.of(s.id, w.symbols[s.next].id); ok {
 		w.heap.push(candidate{rank, i, id})
@@ -277,4 +277,7 @@ func (m *bpe) indexBytes() {
 }
 
 // byteToken returns the token that stands for a byte in vocabularies with byte fallback.
-func byteToken(b byte) []byte { return fmt.Appendf(nil, "<0x%02X>", b) }
+func byteToken(b byte) []byte {
+	const digits = "0123456789ABCDEF"
+	return []byte{'<', '0', 'x', digits[b>>4], digits[b&15], '>'}
+}

@@ -85,15 +85,15 @@ func TestJoin(t *testing.T) {
 	for n := 1; n < 120; n++ {
 		m := randomBPE(r, n%2 == 0)
 		text := randomText(r, n)
-		var w work
+		var w workspace
 		m.splitRunes(text, &w)
 		want := plainJoin(m, w.symbols)
-		ways := map[string]func(*work){"long": m.joinLong}
+		ways := map[string]func(*workspace){"long": m.joinLong}
 		if len(w.symbols) <= shortPiece {
 			ways["short"] = m.joinShort
 		}
 		for name, join := range ways {
-			w := work{symbols: slices.Clone(w.symbols)}
+			w := workspace{symbols: slices.Clone(w.symbols)}
 			join(&w)
 			var got []token
 			for _, s := range w.symbols {
@@ -119,7 +119,7 @@ func TestSeams(t *testing.T) {
 			t.Fatal("no seams")
 		}
 		text := randomText(r, 1+r.IntN(60))
-		var w work
+		var w workspace
 		want := m.tokenize(nil, text, &w)
 		var got []token
 		for _, p := range s.cut(nil, text, &w) {

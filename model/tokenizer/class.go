@@ -17,7 +17,7 @@ const (
 	upper                     // \p{Lu}, \p{Lt}
 	small                     // \p{Ll}
 	marking                   // \p{M}
-	symbol_                   // \p{P}, \p{S}
+	punct                     // \p{P}, \p{S}
 )
 
 // classes holds the classes of the Basic Multilingual Plane.
@@ -40,7 +40,7 @@ var properties = []struct {
 	class class
 }{
 	{unicode.L, letter}, {unicode.N, number}, {unicode.White_Space, blank}, {unicode.Lu, upper}, {unicode.Lt, upper},
-	{unicode.Ll, small}, {unicode.M, marking}, {unicode.P, symbol_}, {unicode.S, symbol_},
+	{unicode.Ll, small}, {unicode.M, marking}, {unicode.P, punct}, {unicode.S, punct},
 }
 
 // classOf returns the class of r.
@@ -78,11 +78,11 @@ func (r reader) at(i int) (class, int) {
 	return classOf(c), n
 }
 
-// run returns the end of the characters from i on that have one of the properties in any, and none of those in not.
-func (r reader) run(i int, any, not class) int {
+// run returns the end of the characters from i on that have one of the properties in want, and none of those in not.
+func (r reader) run(i int, want, not class) int {
 	for {
 		c, n := r.at(i)
-		if n == 0 || c&any == 0 || c&not != 0 {
+		if n == 0 || c&want == 0 || c&not != 0 {
 			return i
 		}
 		i += n

@@ -125,7 +125,7 @@ func replacer(r replace) eachToken {
 	}
 	return func(_ int, t string) string {
 		src, dst := text{b: []byte(t)}, text{}
-		r.normalize(&dst, &src, &work{})
+		r.normalize(&dst, &src, &workspace{})
 		return string(dst.b)
 	}
 }

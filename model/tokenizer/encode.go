@@ -7,39 +7,40 @@ func (t *Tokenizer) Encode(text string) []int32 { return t.EncodeAppend(nil, tex
 func (t *Tokenizer) EncodePlain(text string) []int32 { return t.EncodeAppend(nil, text, false) }
 
 // EncodeAppend appends the ids of text to dst, with the tokens of the post-processor if special is set. Given room in
-// dst it does not allocate, once a text of this length has been encoded.
+// dst it does not allocate, once a text of this length, up to a megabyte, has been encoded.
 func (t *Tokenizer) EncodeAppend(dst []int32, text string, special bool) []int32 {
-	w := t.works.get()
+	w := t.pool.get()
 	w.ids = dst
 	t.encode(w, text, special, false)
 	dst = w.ids
-	t.works.put(w)
+	t.pool.put(w)
 	return dst
 }
 
 // Count returns the number of tokens of text alone: len(EncodePlain(text)).
 func (t *Tokenizer) Count(text string) int {
-	w := t.works.get()
+	w := t.pool.get()
 	w.ids = w.counted[:0]
 	t.encode(w, text, false, false)
 	w.counted = w.ids
-	t.works.put(w)
-	return len(w.counted)
+	n := len(w.ids)
+	t.pool.put(w)
+	return n
 }
 
 // EncodeOffsets is Encode or EncodePlain, by special, with the part of text that each token came from, in bytes and
 // always in whole characters: tokens that share a character have the same span. Tokens that the post-processor
 // adds have the span {0, 0}.
 func (t *Tokenizer) EncodeOffsets(text string, special bool) (ids []int32, spans []Span) {
-	w := t.works.get()
+	w := t.pool.get()
 	t.encode(w, text, special, true)
 	ids, spans = w.ids, w.spans
-	t.works.put(w)
+	t.pool.put(w)
 	return ids, spans
 }
 
 // encode adds the ids of s to w.ids and, if tracked, their spans to w.spans.
-func (t *Tokenizer) encode(w *work, s string, special, tracked bool) {
+func (t *Tokenizer) encode(w *workspace, s string, special, tracked bool) {
 	w.load(s, tracked)
 	if special {
 		w.surround(t.prefix, tracked)
@@ -51,7 +52,7 @@ func (t *Tokenizer) encode(w *work, s string, special, tracked bool) {
 }
 
 // surround adds ids that stand for no text.
-func (w *work) surround(ids []int32, tracked bool) {
+func (w *workspace) surround(ids []int32, tracked bool) {
 	w.ids = append(w.ids, ids...)
 	for tracked && len(w.spans) < len(w.ids) {
 		w.spans = append(w.spans, Span{})
@@ -60,7 +61,7 @@ func (w *work) surround(ids []int32, tracked bool) {
 
 // each adds the added tokens in a text to the result and calls encode for what lies between, put into part. first
 // tells that part is the beginning of the text. A nil finder finds nothing.
-func (f *finder) each(w *work, in, part *text, encode func(first bool)) {
+func (f *finder) each(w *workspace, in, part *text, encode func(first bool)) {
 	done, from := 0, 0
 	for f != nil {
 		hit, ok := f.next(in.b, done, &from)
@@ -81,7 +82,7 @@ func (f *finder) each(w *work, in, part *text, encode func(first bool)) {
 }
 
 // encodeSegment normalizes w.segment and encodes it. first tells that it is the beginning of the input.
-func (t *Tokenizer) encodeSegment(w *work, first bool) {
+func (t *Tokenizer) encodeSegment(w *workspace, first bool) {
 	cur := &w.segment
 	for _, n := range t.normalizers {
 		if next := other(&w.formed, cur); n.normalize(next, cur, w) {
@@ -92,7 +93,7 @@ func (t *Tokenizer) encodeSegment(w *work, first bool) {
 }
 
 // encodeStretch cuts w.stretch into pieces and encodes those.
-func (t *Tokenizer) encodeStretch(w *work, first bool) {
+func (t *Tokenizer) encodeStretch(w *workspace, first bool) {
 	cur := &w.stretch
 	w.pieces[0] = append(w.pieces[0][:0], Span{0, len(cur.b)})
 	for _, s := range t.stages {
@@ -109,7 +110,7 @@ func (t *Tokenizer) encodeStretch(w *work, first bool) {
 }
 
 // rewrite lets s rewrite every piece, puts the places of the new ones into w.pieces[1], and returns the new text.
-func (w *work) rewrite(s rewriter, cur *text, first bool) *text {
+func (w *workspace) rewrite(s rewriter, cur *text, first bool) *text {
 	next, out := other(&w.staged, cur), w.pieces[1][:0]
 	for _, p := range w.pieces[0] {
 		w.piece = cur.slice(p.Start, p.End)
@@ -124,7 +125,7 @@ func (w *work) rewrite(s rewriter, cur *text, first bool) *text {
 }
 
 // cut lets s cut every piece and puts the smaller ones into w.pieces[1].
-func (w *work) cut(s cutter, cur *text) {
+func (w *workspace) cut(s cutter, cur *text) {
 	out := w.pieces[1][:0]
 	for _, p := range w.pieces[0] {
 		n := len(out)
@@ -140,7 +141,7 @@ func (w *work) cut(s cutter, cur *text) {
 }
 
 // encodePiece encodes the piece p of cur.
-func (t *Tokenizer) encodePiece(w *work, cur *text, p Span) {
+func (t *Tokenizer) encodePiece(w *workspace, cur *text, p Span) {
 	piece := cur.b[p.Start:p.End]
 	if len(piece) == 0 {
 		return

@@ -25,7 +25,7 @@ func newForm(name string) form {
 	}[name]
 }
 
-func (f form) normalize(dst, src *text, w *work) bool {
+func (f form) normalize(dst, src *text, w *workspace) bool {
 	n := f.QuickSpan(src.b)
 	if n == len(src.b) {
 		return false

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 )
@@ -85,10 +86,17 @@ func loadJSON(t testing.TB, data []byte) *Tokenizer {
 
 var samples = os.DirFS("testdata/golden")
 
-// loadSample loads a tokenizer of testdata.
+var loaded sync.Map // the samples, by name
+
+// loadSample loads a tokenizer of testdata, once for all tests.
 func loadSample(t testing.TB, name string) *Tokenizer {
 	t.Helper()
-	return loadJSON(t, readGzip(t, samples, name+"/tokenizer.json.gz"))
+	if tok, ok := loaded.Load(name); ok {
+		return tok.(*Tokenizer)
+	}
+	tok := loadJSON(t, readGzip(t, samples, name+"/tokenizer.json.gz"))
+	loaded.Store(name, tok)
+	return tok
 }
 
 // sampleNames lists the tokenizers of testdata.

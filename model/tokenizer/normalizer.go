@@ -10,7 +10,7 @@ import (
 // A normalizer rewrites a text before it is cut. It appends the result to dst; if there is nothing to change it
 // may return false instead, and dst is not looked at.
 type normalizer interface {
-	normalize(dst, src *text, w *work) bool
+	normalize(dst, src *text, w *workspace) bool
 }
 
 // readNormalizers reads the value of "normalizer"; sequences are flattened.
@@ -93,7 +93,7 @@ func decodeAs[T any](raw json.RawMessage) (v T, err error) {
 // prepend puts a string before every text that is not empty.
 type prepend struct{ Prepend string }
 
-func (p prepend) normalize(dst, src *text, _ *work) bool {
+func (p prepend) normalize(dst, src *text, _ *workspace) bool {
 	if len(src.b) == 0 {
 		return false
 	}
@@ -123,7 +123,7 @@ func readReplace(raw json.RawMessage) (normalizer, error) {
 	return replace{p, *f.Content}, err
 }
 
-func (r replace) normalize(dst, src *text, w *work) bool {
+func (r replace) normalize(dst, src *text, w *workspace) bool {
 	w.matches = r.pattern.matches(w.matches[:0], src.b)
 	done := 0
 	for _, m := range w.matches {
@@ -141,7 +141,7 @@ type strip struct {
 	Right bool `json:"strip_right"`
 }
 
-func (s strip) normalize(dst, src *text, _ *work) bool {
+func (s strip) normalize(dst, src *text, _ *workspace) bool {
 	i, j := 0, len(src.b)
 	if s.Left {
 		i = spaceAfter(src.b)
@@ -156,7 +156,7 @@ func (s strip) normalize(dst, src *text, _ *work) bool {
 // A runeMap returns what a character becomes: itself with same true, or a string, which may be empty.
 type runeMap func(r rune) (s string, same bool)
 
-func (f runeMap) normalize(dst, src *text, _ *work) bool {
+func (f runeMap) normalize(dst, src *text, _ *workspace) bool {
 	for i := 0; i < len(src.b); {
 		r, n := utf8.DecodeRune(src.b[i:])
 		if s, same := f(r); same {
@@ -200,7 +200,7 @@ func nmt(r rune) (string, bool) {
 // byteMapper writes the text in the byte alphabet.
 type byteMapper struct{}
 
-func (byteMapper) normalize(dst, src *text, _ *work) bool {
+func (byteMapper) normalize(dst, src *text, _ *workspace) bool {
 	var buf [utf8.UTFMax]byte
 	for i := 0; i < len(src.b); i++ {
 		dst.put(src, i, i+1, utf8.AppendRune(buf[:0], byteRune[src.b[i]]))

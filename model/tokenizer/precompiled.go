@@ -92,7 +92,7 @@ func offset(unit uint32) uint32 { return unit >> 10 << (unit & (1 << 9) >> 6) }
 
 // normalize replaces short grapheme clusters as a whole if the table knows a prefix of them, else character by
 // character. This is what the official library does, not what SentencePiece does.
-func (p *precompiled) normalize(dst, src *text, _ *work) bool {
+func (p *precompiled) normalize(dst, src *text, _ *workspace) bool {
 	state := -1
 	for i := 0; i < len(src.b); {
 		cluster, _, _, next := uniseg.FirstGraphemeCluster(src.b[i:], state)
@@ -121,7 +121,7 @@ func (p *precompiled) normalize(dst, src *text, _ *work) bool {
 // longestPrecompiled is the same table, used as SentencePiece does: at every place the longest match counts.
 type longestPrecompiled struct{ *precompiled }
 
-func (p longestPrecompiled) normalize(dst, src *text, _ *work) bool {
+func (p longestPrecompiled) normalize(dst, src *text, _ *workspace) bool {
 	for i := 0; i < len(src.b); {
 		if out, n := p.lookup(src.b[i:], true); n > 0 {
 			dst.put(src, i, i+n, out)

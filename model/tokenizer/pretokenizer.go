@@ -21,7 +21,7 @@ type rewriter interface {
 
 // A cutter appends the parts of b to dst, as ranges of it, in order; what no range covers is dropped.
 type cutter interface {
-	cut(dst []Span, b []byte, w *work) []Span
+	cut(dst []Span, b []byte, w *workspace) []Span
 }
 
 // readStages reads the value of "pre_tokenizer".

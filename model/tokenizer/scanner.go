@@ -239,7 +239,7 @@ func scanCJK(r reader, i int) int {
 
 // scanDeepSeek matches the last of DeepSeek-V3's three patterns.
 func scanDeepSeek(r reader, i int) int {
-	if b := r.b[i]; b > ' ' && b < 0x7F && classes()[b]&symbol_ != 0 {
+	if b := r.b[i]; b > ' ' && b < 0x7F && classes()[b]&punct != 0 {
 		end := i + 1
 		for end < len(r.b) && r.b[end]|0x20 >= 'a' && r.b[end]|0x20 <= 'z' {
 			end++
@@ -249,7 +249,7 @@ func scanDeepSeek(r reader, i int) int {
 		}
 	}
 	c, n := r.at(i)
-	if c&(newline|letter|symbol_) == 0 {
+	if c&(newline|letter|punct) == 0 {
 		if end := r.run(i+n, letter|marking, 0); end > i+n {
 			return end
 		}
@@ -261,7 +261,7 @@ func scanDeepSeek(r reader, i int) int {
 	if r.b[i] == ' ' {
 		start++
 	}
-	if end := r.run(start, symbol_, 0); end > start {
+	if end := r.run(start, punct, 0); end > start {
 		for end < len(r.b) && (r.b[end] == '\r' || r.b[end] == '\n') {
 			end++
 		}

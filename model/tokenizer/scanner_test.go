@@ -28,7 +28,7 @@ func TestScanners(t *testing.T) {
 	for pattern, scan := range scanners {
 		want := expression{regexp2.MustCompile(fromOniguruma(pattern), regexp2.None)}
 		r := rand.New(rand.NewPCG(11, 12))
-		for range 4000 {
+		for range 1500 {
 			s := splitText(r)
 			a, b := scan.matches(nil, []byte(s)), want.matches(nil, []byte(s))
 			if !slices.Equal(a, b) {
@@ -45,7 +45,7 @@ func TestScannerCut(t *testing.T) {
 	for range 500 {
 		b := []byte(splitText(r))
 		for pattern, scan := range scanners {
-			var w work
+			var w workspace
 			quick := scan.cut(nil, b)
 			slow := split{patternFunc(scan.matches), isolated, false}.cut(nil, b, &w)
 			if !slices.Equal(quick, slow) {
@@ -77,7 +77,7 @@ func TestBehaviors(t *testing.T) {
 		{isolated, false, "", ""},
 		{removed, false, "--", ""},
 	} {
-		var w work
+		var w workspace
 		var got []string
 		for _, p := range (split{literal("-"), c.behavior, c.invert}).cut(nil, []byte(c.text), &w) {
 			if p.End > p.Start {

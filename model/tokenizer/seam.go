@@ -8,7 +8,7 @@ import "unicode/utf8"
 //
 // The characters are told apart by the bytes on both sides of the border alone, except for ▁ on its right.
 type seams struct {
-	joined     [256][4]uint64 // bit y of joined[x]: a token has a border between the bytes x and y
+	joined     [256][4]uint64 // bit y of joined[x]: a merge joins parts that end in the byte x and begin with y
 	joinedMark [256]bool      // ditto between x and ▁
 	starts     [256]bool      // the bytes that may begin a piece, but for those of ▁
 	startsMark bool
@@ -40,25 +40,31 @@ func newSeams(m *bpe) *seams {
 	return s
 }
 
-// learn takes the borders from the tokens; false if a merge has a part that is not its text: a byte token or the
-// unknown one.
+// learn takes the borders from the merges; false if one has a part that is not its text: a byte token or the unknown one.
+// The other borders in a token are those of the merges that make its parts.
 func (s *seams) learn(m *bpe) (ok bool) {
-	stand := map[int32]bool{m.unk: true}
+	stand := make([]bool, len(m.vocab.where)) // the tokens that are not their text
+	if m.unk >= 0 {
+		stand[m.unk] = true
+	}
 	if m.byteFallback {
 		for _, id := range m.fallback {
-			stand[id] = true
+			if id >= 0 {
+				stand[id] = true
+			}
 		}
 	}
 	ok = true
 	m.merges.each(func(x merge) {
 		ok = ok && !stand[x.left] && !stand[x.right]
-		token := m.vocab.bytes(x.id)
-		for i := 1; i < len(token); i++ {
-			if isMark(token, i) {
-				s.joinedMark[token[i-1]] = true
-			} else {
-				s.joined[token[i-1]][token[i]>>6] |= 1 << (token[i] & 63)
-			}
+		token, i := m.vocab.bytes(x.id), len(m.vocab.bytes(x.left))
+		if i == 0 || i >= len(token) {
+			return
+		}
+		if isMark(token, i) {
+			s.joinedMark[token[i-1]] = true
+		} else {
+			s.joined[token[i-1]][token[i]>>6] |= 1 << (token[i] & 63)
 		}
 	})
 	return ok
@@ -69,7 +75,7 @@ func isMark(b []byte, i int) bool {
 	return b[i] == spaceMark[0] && i+2 < len(b) && b[i+1] == spaceMark[1] && b[i+2] == spaceMark[2]
 }
 
-func (s *seams) cut(dst []Span, b []byte, _ *work) []Span {
+func (s *seams) cut(dst []Span, b []byte, _ *workspace) []Span {
 	start := 0
 	for i := 1; i < len(b); i++ {
 		if s.between(b, i) {

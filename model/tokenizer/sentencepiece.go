@@ -294,7 +294,7 @@ func (s *sentencePiece) setRoles(t *Tokenizer, set *settings) {
 // squeeze removes spaces at both ends and makes one of several.
 type squeeze struct{}
 
-func (squeeze) normalize(dst, src *text, _ *work) bool {
+func (squeeze) normalize(dst, src *text, _ *workspace) bool {
 	for i, c := range src.b {
 		if c == ' ' && (len(dst.b) == 0 || dst.b[len(dst.b)-1] == ' ') {
 			continue

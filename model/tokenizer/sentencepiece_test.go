@@ -15,7 +15,7 @@ import (
 func TestSentencePiece(t *testing.T) {
 	checkSentencePiece(t, os.DirFS("testdata/sentencepiece"))
 	if dir := os.Getenv("GRAFT_SENTENCEPIECE_GOLDEN"); dir != "" {
-		checkSentencePiece(t, os.DirFS(dir))
+		checkSentencePiece(t, os.DirFS(fromRoot(dir)))
 	}
 }
 

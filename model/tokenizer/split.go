@@ -35,7 +35,7 @@ type split struct {
 	invert   bool
 }
 
-func (s split) cut(dst []Span, b []byte, w *work) []Span {
+func (s split) cut(dst []Span, b []byte, w *workspace) []Span {
 	if scan, ok := s.pattern.(scanner); ok && s.behavior == isolated {
 		return scan.cut(dst, b)
 	}

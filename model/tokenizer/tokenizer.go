@@ -29,7 +29,7 @@ type Tokenizer struct {
 	size      int
 
 	settings settings
-	works    worklist
+	pool     pool
 }
 
 // Open reads the tokenizer of the model in a directory; see Load.
@@ -197,7 +197,7 @@ func (t *Tokenizer) add(tokens []addedToken) error {
 
 // normalize returns what the normalizers make of s.
 func (t *Tokenizer) normalize(s string) []byte {
-	var w work
+	var w workspace
 	w.load(s, false)
 	cur := &w.input
 	for _, n := range t.normalizers {

@@ -30,7 +30,7 @@ type edge struct {
 // unkPenalty is how much worse an unknown character scores than the worst token.
 const unkPenalty = 10
 
-func (m *unigram) tokenize(dst []token, piece []byte, w *work) []token {
+func (m *unigram) tokenize(dst []token, piece []byte, w *workspace) []token {
 	m.search(piece, w)
 	w.symbols = w.symbols[:0] // the way, from its end
 	for end := int32(len(piece)); end > 0; {
@@ -53,7 +53,7 @@ func (m *unigram) tokenize(dst []token, piece []byte, w *work) []token {
 }
 
 // search fills w.lattice with the best edge into every place of the piece.
-func (m *unigram) search(piece []byte, w *work) {
+func (m *unigram) search(piece []byte, w *workspace) {
 	w.lattice = append(w.lattice[:0], edge{})
 	for range piece {
 		w.lattice = append(w.lattice, edge{id: none})
@@ -80,7 +80,7 @@ func (m *unigram) search(piece []byte, w *work) {
 }
 
 // offer makes the token id from i to j the edge into j if it is better than what was found before.
-func (m *unigram) offer(w *work, i, j int, id int32, score float64) {
+func (m *unigram) offer(w *workspace, i, j int, id int32, score float64) {
 	sum := w.lattice[i].sum + score
 	if m.single {
 		sum = float64(float32(sum))

@@ -16,7 +16,7 @@ type wordPiece struct {
 	longest int    // bytes of the longest token
 }
 
-func (m *wordPiece) tokenize(dst []token, piece []byte, w *work) []token {
+func (m *wordPiece) tokenize(dst []token, piece []byte, w *workspace) []token {
 	n := len(dst)
 	unknown := token{m.unk, 0, int32(len(piece))}
 	if utf8.RuneCount(piece) > m.maxLen {
@@ -34,7 +34,7 @@ func (m *wordPiece) tokenize(dst []token, piece []byte, w *work) []token {
 }
 
 // next returns the longest token at piece[i:].
-func (m *wordPiece) next(piece []byte, i int, w *work) (token, bool) {
+func (m *wordPiece) next(piece []byte, i int, w *workspace) (token, bool) {
 	w.char = w.char[:0]
 	if i > 0 {
 		w.char = append(w.char, m.prefix...)

@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// work is the memory that one call of Encode uses; calls take it from a list and put it back, so that a steady
+// A workspace is the memory that one call of Encode uses; calls take it from a pool and put it back, so that a steady
 // stream of documents allocates nothing.
-type work struct {
+type workspace struct {
 	input   text      // the input, valid UTF-8
 	segment text      // what lies between two added tokens
 	formed  [2]text   // what normalizers write, in turn
@@ -31,7 +31,7 @@ type work struct {
 }
 
 // load makes s the input, with U+FFFD for what is not UTF-8.
-func (w *work) load(s string, tracked bool) {
+func (w *workspace) load(s string, tracked bool) {
 	in := &w.input
 	in.reset(tracked)
 	in.b = append(in.b, s...)
@@ -51,7 +51,7 @@ func (w *work) load(s string, tracked bool) {
 }
 
 // emit adds a token that covers in[i:j] to the result.
-func (w *work) emit(id int32, in *text, i, j int) {
+func (w *workspace) emit(id int32, in *text, i, j int) {
 	w.ids = append(w.ids, id)
 	if in.tracked {
 		w.spans = append(w.spans, in.span(i, j))
@@ -68,33 +68,33 @@ func other(pair *[2]text, cur *text) *text {
 	return t
 }
 
-// A worklist holds the work that is not in use. It is not a sync.Pool, because a garbage collection would empty the
-// pool and with it the caches of words.
-type worklist struct {
+// A pool holds the workspaces that are not in use. It is not a sync.Pool, because a garbage collection would empty that
+// and with it the caches of words.
+type pool struct {
 	mu   sync.Mutex
-	free []*work
+	free []*workspace
 }
 
-func (l *worklist) get() *work {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n := len(l.free); n > 0 {
-		w := l.free[n-1]
-		l.free = l.free[:n-1]
+func (p *pool) get() *workspace {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.free); n > 0 {
+		w := p.free[n-1]
+		p.free = p.free[:n-1]
 		return w
 	}
-	return &work{}
+	return &workspace{}
 }
 
 // roomy is the length of a text in bytes above which its scratch memory is not kept.
 const roomy = 1 << 20
 
-func (l *worklist) put(w *work) {
+func (p *pool) put(w *workspace) {
 	if cap(w.input.b) > roomy {
-		w = &work{words: w.words}
+		w = &workspace{words: w.words}
 	}
 	w.ids, w.spans = nil, nil
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.free = append(l.free, w)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, w)
 }
