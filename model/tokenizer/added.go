@@ -91,7 +91,7 @@ func isWord(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r == '_' || uint8(r|0x20)-'a' < 26 || uint8(r)-'0' < 10
 	}
-	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
+	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control, moreWords)
 }
 
 func spaceBefore(b []byte) int {

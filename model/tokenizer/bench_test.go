@@ -3,8 +3,10 @@ package tokenizer
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -14,7 +16,7 @@ func benchTexts(b *testing.B) (texts []string, size int64) {
 	if path == "" {
 		b.Skip("GRAFT_TOKENIZER_DOCS is not set")
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(fromRoot(path))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -31,7 +33,7 @@ func benchTexts(b *testing.B) (texts []string, size int64) {
 
 // benchFiles runs f for each tokenizer in the folders of GRAFT_TOKENIZERS.
 func benchFiles(b *testing.B, f func(b *testing.B, path string)) {
-	for _, dir := range filepath.SplitList(os.Getenv("GRAFT_TOKENIZERS")) {
+	for _, dir := range foldersOf("GRAFT_TOKENIZERS") {
 		files, _ := filepath.Glob(filepath.Join(dir, "*", "tokenizer.json"))
 		for _, path := range files {
 			b.Run(filepath.Base(filepath.Dir(path)), func(b *testing.B) { f(b, path) })
@@ -108,4 +110,22 @@ func BenchmarkLoad(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkEncodeWord encodes words without end: the time for a byte must not grow with their length.
+func BenchmarkEncodeWord(b *testing.B) {
+	for _, name := range fuzzNames {
+		tok := loadSample(b, name)
+		for kind, unit := range longUnits {
+			for _, size := range []int{1 << 14, 1 << 20} {
+				text := strings.Repeat(unit, size/len(unit))
+				b.Run(fmt.Sprintf("%s/%s/%d", name, kind, size), func(b *testing.B) {
+					b.SetBytes(int64(len(text)))
+					for b.Loop() {
+						tok.Count(text)
+					}
+				})
+			}
+		}
+	}
 }

@@ -255,7 +255,7 @@ func newBPE(f *modelFile, v *vocabulary) (*bpe, error) {
 	}
 	var err error
 	if m.merges, err = readMerges(f.Merges, v, len(m.prefix)); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("merges: %w", err)
 	}
 	if f.UnkToken != nil {
 		id, ok := v.named(*f.UnkToken)

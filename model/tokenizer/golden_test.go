@@ -1,7 +1,7 @@
 package tokenizer
 
 import (
-	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,18 +28,9 @@ type golden struct {
 }
 
 // readGoldens reads a gzipped file of one JSON record a line.
-func readGoldens(t *testing.T, fsys fs.FS, name string) (records []golden) {
+func readGoldens(t testing.TB, fsys fs.FS, name string) (records []golden) {
 	t.Helper()
-	f, err := fsys.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	d := json.NewDecoder(bufio.NewReader(z))
+	d := json.NewDecoder(bytes.NewReader(readGzip(t, fsys, name)))
 	for {
 		var g golden
 		if err := d.Decode(&g); errors.Is(err, io.EOF) {
@@ -52,6 +44,24 @@ func readGoldens(t *testing.T, fsys fs.FS, name string) (records []golden) {
 		t.Fatalf("%s has no records", name)
 	}
 	return records
+}
+
+func readGzip(t testing.TB, fsys fs.FS, name string) []byte {
+	t.Helper()
+	f, err := fsys.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return data
 }
 
 // loadFile loads tokenizer.json alone: the golden values are the file's, whatever stands beside it.
@@ -73,7 +83,41 @@ func loadJSON(t testing.TB, data []byte) *Tokenizer {
 	return tok
 }
 
-// differences counts the records that tok gets wrong, reports the first few, and returns the count by category.
+var samples = os.DirFS("testdata/golden")
+
+// loadSample loads a tokenizer of testdata.
+func loadSample(t testing.TB, name string) *Tokenizer {
+	t.Helper()
+	return loadJSON(t, readGzip(t, samples, name+"/tokenizer.json.gz"))
+}
+
+// sampleNames lists the tokenizers of testdata.
+func sampleNames(t testing.TB) (names []string) {
+	t.Helper()
+	files, err := fs.Glob(samples, "*/tokenizer.json.gz")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("testdata has no tokenizers: %v", err)
+	}
+	for _, f := range files {
+		names = append(names, path.Dir(f))
+	}
+	return names
+}
+
+// TestSample is TestGolden on the few records of testdata.
+func TestSample(t *testing.T) {
+	for _, name := range sampleNames(t) {
+		t.Run(name, func(t *testing.T) {
+			records := append(readGoldens(t, samples, name+".jsonl.gz"), readGoldens(t, samples, name+".decode.jsonl.gz")...)
+			if bad := differences(t, loadSample(t, name), records); len(bad) > 0 {
+				t.Errorf("of %d records differ, by category: %v", len(records), bad)
+			}
+		})
+	}
+}
+
+// differences counts the records that tok gets wrong by category, and reports the first few, of those that may be
+// excused all.
 func differences(t *testing.T, tok *Tokenizer, records []golden) map[string]int {
 	t.Helper()
 	bad := map[string]int{}
@@ -82,7 +126,7 @@ func differences(t *testing.T, tok *Tokenizer, records []golden) map[string]int 
 		if what == "" {
 			continue
 		}
-		if bad[g.Cat]++; bad[g.Cat] <= 3 {
+		if bad[g.Cat]++; bad[g.Cat] <= 3 || g.Cat == unassigned {
 			t.Logf("record %d (%s): %.300q: %s", i, g.Cat, g.Text, what)
 		}
 	}
@@ -111,80 +155,116 @@ func difference(tok *Tokenizer, g golden) string {
 	return ""
 }
 
-// goldenFile finds the tokenizer.json of a golden file: in the golden folder itself, or under files by name.
-func goldenFile(dir, files, name string) (string, error) {
-	tries := []string{
-		filepath.Join(dir, name, "tokenizer.json"),
-		filepath.Join(files, name, "tokenizer.json"),
-		filepath.Join(files, name+"-tokenizer", "tokenizer.json"),
-		filepath.Join(files, name+"-hf", "tokenizer.json"),
+// fromRoot resolves a path of the environment: a relative one is relative to the module's root, where go test is run.
+func fromRoot(path string) string {
+	if filepath.IsAbs(path) {
+		return path
 	}
-	for _, path := range tries {
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
+	return filepath.Join("..", "..", path)
+}
+
+// foldersOf returns the folders that an environment variable lists.
+func foldersOf(variable string) (dirs []string) {
+	for _, dir := range filepath.SplitList(os.Getenv(variable)) {
+		dirs = append(dirs, fromRoot(dir))
 	}
-	return "", fmt.Errorf("no tokenizer.json for %s; looked for %s", name, strings.Join(tries, ", "))
+	return dirs
 }
 
 // TestGolden compares with the official library's values, for every tokenizer of the folder GRAFT_TOKENIZER_GOLDEN
-// and of its sub-folder variants: NAME.jsonl.gz and NAME.decode.jsonl.gz. Their files are in the folder itself or,
-// as NAME/tokenizer.json, in one of those that GRAFT_TOKENIZERS lists.
+// and of its sub-folder variants: NAME.jsonl.gz and NAME.decode.jsonl.gz. The tokenizers are NAME/tokenizer.json
+// beside them or in one of the folders that GRAFT_TOKENIZERS lists.
 func TestGolden(t *testing.T) {
 	dir := os.Getenv("GRAFT_TOKENIZER_GOLDEN")
 	if dir == "" {
 		t.Skip("GRAFT_TOKENIZER_GOLDEN is not set")
 	}
-	names := goldenNames(t, dir)
+	dir = fromRoot(dir)
+	names, err := goldenNames(os.DirFS(dir))
+	if err != nil {
+		t.Fatalf("%s: %v", dir, err)
+	}
 	for _, name := range names {
-		t.Run(name, func(t *testing.T) { checkGolden(t, filepath.Dir(filepath.Join(dir, name)), filepath.Base(name)) })
+		t.Run(name, func(t *testing.T) { checkGolden(t, filepath.Join(dir, path.Dir(name)), path.Base(name)) })
 	}
 }
 
-// goldenNames lists the tokenizers of a golden folder; it fails if there are none or a file is of no known name.
-func goldenNames(t *testing.T, dir string) (names []string) {
-	t.Helper()
-	for _, sub := range []string{"", "variants"} {
-		files, _ := filepath.Glob(filepath.Join(dir, sub, "*.gz"))
-		for _, f := range files {
-			base, ok := strings.CutSuffix(filepath.Base(f), ".jsonl.gz")
-			if !ok {
-				t.Fatalf("%s is not NAME.jsonl.gz", f)
-			}
-			base = strings.TrimSuffix(base, ".decode")
-			if name := filepath.Join(sub, base); !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+// goldenNames lists the tokenizers of a golden folder. A folder without any is an error, and so is one with records
+// that no name accounts for.
+func goldenNames(fsys fs.FS) (names []string, err error) {
+	err = fs.WalkDir(fsys, ".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(d.Name(), ".jsonl") {
+			return err
+		}
+		name, zipped := strings.CutSuffix(file, ".jsonl.gz")
+		if parent := path.Dir(file); !zipped || parent != "." && parent != "variants" {
+			return fmt.Errorf("%s is neither NAME.jsonl.gz nor variants/NAME.jsonl.gz", file)
+		}
+		if base, lists := strings.CutSuffix(name, ".decode"); !lists {
+			names = append(names, name)
+		} else if _, err := fs.Stat(fsys, base+".jsonl.gz"); err != nil {
+			return fmt.Errorf("%s has no texts beside it: %w", file, err)
+		}
+		return nil
+	})
+	if err == nil && len(names) == 0 {
+		err = errors.New("no NAME.jsonl.gz")
+	}
+	return names, err
+}
+
+func TestGoldenNames(t *testing.T) {
+	for _, c := range []struct{ files, want string }{
+		{"a.jsonl.gz a.decode.jsonl.gz variants/b.jsonl.gz variants/b.decode.jsonl.gz variants/b/tokenizer.json files.json", "[a variants/b]"},
+		{"README.md a/tokenizer.json", "no NAME.jsonl.gz"},
+		{"a.jsonl", "a.jsonl is neither"},
+		{"a.jsonl.gz other/b.jsonl.gz", "other/b.jsonl.gz is neither"},
+		{"a.jsonl.gz b.decode.jsonl.gz", "b.decode.jsonl.gz has no texts"},
+	} {
+		fsys := fstest.MapFS{}
+		for _, name := range strings.Fields(c.files) {
+			fsys[name] = &fstest.MapFile{}
+		}
+		names, err := goldenNames(fsys)
+		if got := fmt.Sprint(names, err); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s, want %s", c.files, got, c.want)
 		}
 	}
-	if len(names) == 0 {
-		t.Fatalf("%s has no NAME.jsonl.gz", dir)
-	}
-	return names
 }
 
 func checkGolden(t *testing.T, dir, name string) {
-	var path string
-	var err error
-	for _, files := range filepath.SplitList(os.Getenv("GRAFT_TOKENIZERS")) {
-		if path, err = goldenFile(dir, files, name); err == nil {
-			break
+	texts := readGoldens(t, os.DirFS(dir), name+".jsonl.gz")
+	lists := readGoldens(t, os.DirFS(dir), name+".decode.jsonl.gz")
+	for i, g := range texts {
+		if g.IDs == nil || g.Plain == nil {
+			t.Fatalf("text %d lacks ids or ids_plain", i)
 		}
 	}
-	if path == "" {
-		if path, err = goldenFile(dir, dir, name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tok := loadFile(t, path)
-	root := os.DirFS(dir)
-	texts := readGoldens(t, root, name+".jsonl.gz")
-	lists := readGoldens(t, root, name+".decode.jsonl.gz")
-	bad := differences(t, tok, append(texts, lists...))
-	excused := bad["unassigned"]
-	delete(bad, "unassigned")
-	t.Logf("%d texts, %d id lists; of category unassigned differ %d", len(texts), len(lists), excused)
+	bad := differences(t, loadFile(t, goldenFile(t, dir, name)), append(texts, lists...))
+	t.Logf("%d texts, %d id lists; of category unassigned differ %d", len(texts), len(lists), bad[unassigned])
+	delete(bad, unassigned)
 	if len(bad) > 0 {
 		t.Errorf("records that differ, by category: %v", bad)
 	}
+}
+
+// unassigned is the category of texts with a character that the Unicode of the official library's scripting language
+// does not know; there, and nowhere else, tables of different age may differ. None does at present.
+const unassigned = "unassigned"
+
+// goldenFile finds the tokenizer.json of NAME.jsonl.gz in dir. A folder of models may call NAME by what it holds of it.
+func goldenFile(t *testing.T, dir, name string) string {
+	t.Helper()
+	var tries []string
+	for _, d := range append([]string{dir}, foldersOf("GRAFT_TOKENIZERS")...) {
+		for _, suffix := range []string{"", "-tokenizer", "-hf"} {
+			file := filepath.Join(d, name+suffix, "tokenizer.json")
+			if _, err := os.Stat(file); err == nil {
+				return file
+			}
+			tries = append(tries, file)
+		}
+	}
+	t.Fatalf("GRAFT_TOKENIZERS: no tokenizer.json of %s: looked for %s", name, strings.Join(tries, ", "))
+	return ""
 }

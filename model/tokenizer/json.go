@@ -46,6 +46,9 @@ func (c *cursor) expect(want byte) error {
 
 // list walks over an array or an object, whose brackets are open and shut, and calls item for each element.
 func (c *cursor) list(open, shut byte, item func() error) error {
+	if len(c.b) == 0 {
+		return errors.New("is missing")
+	}
 	if err := c.expect(open); err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ func lower(r rune) (string, bool) {
 	if r == 'İ' {
 		return "i\u0307", false
 	}
-	l := unicode.ToLower(r)
+	l := moreCase.ToLower(r)
 	return string(l), l == r
 }
 

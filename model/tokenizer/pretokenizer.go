@@ -160,7 +160,7 @@ func readDigits(raw json.RawMessage) ([]stage, error) {
 	if f.Individual {
 		how = isolated
 	}
-	return []stage{{cutter: split{runePattern(unicode.IsNumber), how, false}}}, err
+	return []stage{{cutter: split{runePattern(isNumber), how, false}}}, err
 }
 
 func readPunctuation(raw json.RawMessage) ([]stage, error) {

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
+	"maps"
 	"os"
+	"slices"
 )
 
 // A Tokenizer turns text into ids and back. It does not change and is safe for concurrent use; each call that is
@@ -222,6 +225,31 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 		return "", false
 	}
 	return t.vocab.written(id), true
+}
+
+// IsSpecial tells whether a token is a special one, which DecodeSkip leaves out.
+func (t *Tokenizer) IsSpecial(id int32) bool { return t.addedByID[id].special }
+
+// Vocab goes over the tokens, added ones included, in the order of their ids.
+func (t *Tokenizer) Vocab() iter.Seq2[int32, string] {
+	return func(yield func(int32, string) bool) {
+		end := int32(len(t.vocab.where))
+		for id := range end {
+			if token, ok := t.Token(id); ok && !yield(id, token) {
+				return
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(t.addedByID)) {
+			if id >= end && !yield(id, t.addedByID[id].content) {
+				return
+			}
+		}
+	}
+}
+
+// Affixes returns the ids that Encode puts before and after those of a text.
+func (t *Tokenizer) Affixes() (before, after []int32) {
+	return slices.Clone(t.prefix), slices.Clone(t.suffix)
 }
 
 // Size returns the number of tokens, added ones included.

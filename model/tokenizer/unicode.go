@@ -2,9 +2,11 @@ package tokenizer
 
 import "unicode"
 
+// Go's tables are those of Unicode 15.0. The parts of the official library have tables of several versions, some older,
+// some newer; what differs is here, found by comparing every code point.
+
 // newer holds the characters that the official library's normalization, whose tables are those of Unicode 10, does
-// not know: marks, and characters with a decomposition, of later versions. It leaves them as they are. The table
-// was found by comparing every code point, alone and between marks, in all four forms and in StripAccents.
+// not know: marks, and characters with a decomposition, of later versions. It leaves them as they are.
 var newer = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x7fd, 0x7fd, 1}, {0x898, 0x89f, 1}, {0x8ca, 0x8d3, 1}, {0x9fe, 0x9fe, 1}, {0xafa, 0xaff, 1},
@@ -67,4 +69,44 @@ var newerIgnored = &unicode.RangeTable{
 		{0x13430, 0x1343f, 1}, {0x1e000, 0x1e006, 1}, {0x1e008, 0x1e018, 1}, {0x1e01b, 0x1e021, 1},
 		{0x1e023, 0x1e024, 1}, {0x1e026, 0x1e02a, 1}, {0x1e944, 0x1e94a, 1},
 	},
+}
+
+// moreWords holds the characters of \w that came with Unicode 15.1 and 16; Whitespace and single words know them.
+var moreWords = &unicode.RangeTable{
+	R16: []unicode.Range16{{0x897, 0x897, 1}, {0x1c89, 0x1c8a, 1}, {0xa7cb, 0xa7cd, 1}, {0xa7da, 0xa7dc, 1}},
+	R32: []unicode.Range32{
+		{0x105c0, 0x105f3, 1}, {0x10d40, 0x10d65, 1}, {0x10d69, 0x10d6d, 1}, {0x10d6f, 0x10d85, 1},
+		{0x10ec2, 0x10ec4, 1}, {0x10efc, 0x10efc, 1}, {0x11380, 0x11389, 1}, {0x1138b, 0x1138b, 1},
+		{0x1138e, 0x1138e, 1}, {0x11390, 0x113b5, 1}, {0x113b7, 0x113c0, 1}, {0x113c2, 0x113c2, 1},
+		{0x113c5, 0x113c5, 1}, {0x113c7, 0x113ca, 1}, {0x113cc, 0x113d3, 1}, {0x113e1, 0x113e2, 1},
+		{0x116d0, 0x116e3, 1}, {0x11bc0, 0x11be0, 1}, {0x11bf0, 0x11bf9, 1}, {0x11f5a, 0x11f5a, 1},
+		{0x13460, 0x143fa, 1}, {0x16100, 0x16139, 1}, {0x16d40, 0x16d6c, 1}, {0x16d70, 0x16d79, 1},
+		{0x18cff, 0x18cff, 1}, {0x1ccf0, 0x1ccf9, 1}, {0x1e5d0, 0x1e5fa, 1}, {0x2ebf0, 0x2ee5d, 1},
+	},
+}
+
+// moreNumbers holds the numbers that came with Unicode 16 and 17; Digits knows them.
+var moreNumbers = &unicode.RangeTable{
+	R32: []unicode.Range32{
+		{0x10d40, 0x10d49, 1}, {0x116d0, 0x116e3, 1}, {0x11bf0, 0x11bf9, 1}, {0x11de0, 0x11de9, 1},
+		{0x16130, 0x16139, 1}, {0x16d70, 0x16d79, 1}, {0x16ff4, 0x16ff6, 1}, {0x1ccf0, 0x1ccf9, 1},
+		{0x1e5f1, 0x1e5fa, 1},
+	},
+}
+
+func isNumber(r rune) bool { return unicode.IsNumber(r) || unicode.Is(moreNumbers, r) }
+
+// moreCase maps the capitals that came with Unicode 16 and 17 to their small letters; Lowercase knows them.
+var moreCase = unicode.SpecialCase{
+	lowers(0x1c89, 0x1c89, 0x1c8a), lowers(0xa7cb, 0xa7cb, 0x264), lowers(0xa7cc, 0xa7cc, 0xa7cd),
+	lowers(0xa7ce, 0xa7ce, 0xa7cf), lowers(0xa7d2, 0xa7d2, 0xa7d3), lowers(0xa7d4, 0xa7d4, 0xa7d5),
+	lowers(0xa7da, 0xa7da, 0xa7db), lowers(0xa7dc, 0xa7dc, 0x19b), lowers(0x10d50, 0x10d65, 0x10d70),
+	lowers(0x16ea0, 0x16eb8, 0x16ebb),
+}
+
+// lowers maps the capitals from lo to hi to the small letters from to on.
+func lowers(lo, hi uint32, to rune) unicode.CaseRange {
+	r := unicode.CaseRange{Lo: lo, Hi: hi}
+	r.Delta[unicode.LowerCase] = to - rune(lo)
+	return r
 }
