@@ -46,7 +46,7 @@ func textFilter(f func(string) string) func(a *args) Value {
 
 // titleWords is jinja2's own: words begin behind white space and any of -({[<.
 func titleWords(s string) string {
-	begins := func(r rune) bool { return isSpace(r) || strings.ContainsRune("-({[<", r) }
+	begins := func(r rune) bool { return IsSpace(r) || strings.ContainsRune("-({[<", r) }
 	var b strings.Builder
 	for s != "" {
 		n := strings.IndexFunc(s, begins)

@@ -108,10 +108,10 @@ func signOf(s string) string {
 // that is not an output, the white space between the beginning of the tag's line and the tag.
 func stripBefore(text, sign string, output, lineStart bool) string {
 	if sign == "-" {
-		return strings.TrimRightFunc(text, isSpace)
+		return strings.TrimRightFunc(text, IsSpace)
 	}
 	begin := strings.LastIndexByte(text, '\n') + 1
-	if sign == "+" || output || begin == 0 && !lineStart || strings.TrimFunc(text[begin:], isSpace) != "" {
+	if sign == "+" || output || begin == 0 && !lineStart || strings.TrimFunc(text[begin:], IsSpace) != "" {
 		return text
 	}
 	return text[:begin]
@@ -128,7 +128,7 @@ func (l *lexer) text(s string) {
 func (l *lexer) after(n int, sign string, trims bool) {
 	l.skip(n)
 	if sign == "-" {
-		l.skip(len(l.rest()) - len(strings.TrimLeftFunc(l.rest(), isSpace)))
+		l.skip(len(l.rest()) - len(strings.TrimLeftFunc(l.rest(), IsSpace)))
 	} else if sign == "" && trims && strings.HasPrefix(l.rest(), "\n") {
 		l.skip(1)
 	}
@@ -172,7 +172,7 @@ func (l *lexer) tag(end kind, closing string) {
 		}
 		r, size := utf8.DecodeRuneInString(rest)
 		switch {
-		case isSpace(r):
+		case IsSpace(r):
 			l.skip(size)
 		case l.number() || l.name() || l.quoted():
 		default:

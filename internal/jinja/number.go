@@ -98,7 +98,7 @@ func formatFloat(f float64) string {
 
 // parseInt is Python's int(s, base); false if s is not an integer.
 func parseInt(s string, base int) (Value, bool) {
-	s = strings.TrimFunc(s, isSpace)
+	s = strings.TrimFunc(s, IsSpace)
 	sign := signOf(s)
 	digits := strings.ToLower(s[len(sign):])
 	if len(digits) > 1 && digits[0] == '0' {
@@ -129,7 +129,7 @@ func underscoresOK(s string) bool {
 
 // parseFloat is Python's float(s); false if s is not a number.
 func parseFloat(s string) (float64, bool) {
-	s = asciiDigits(strings.TrimFunc(s, isSpace))
+	s = asciiDigits(strings.TrimFunc(s, IsSpace))
 	lower := strings.ToLower(s)
 	if !underscoresOK(s) || strings.ContainsAny(lower, "xp") || strings.Contains(s, "_.") || strings.Contains(s, "._") {
 		return 0, false

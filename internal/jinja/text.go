@@ -181,5 +181,5 @@ func quoteBytes(b *strings.Builder, s string) {
 	b.WriteByte(mark)
 }
 
-// isSpace tells whether Python's str.isspace holds for r.
-func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
+// IsSpace tells whether r is white space to Python.
+func IsSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }

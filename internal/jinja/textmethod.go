@@ -27,7 +27,7 @@ func init() {
 		"zfill": zfill, "ljust": justifier("ljust()", 0), "rjust": justifier("rjust()", 1), "center": justifier("center()", 0.5),
 		"expandtabs": expandTabs, "encode": encode, "format": formatMethod, "format_map": formatMapMethod,
 		"isdigit": every(isDigit), "isdecimal": every(isDecimal), "isnumeric": every(unicode.IsNumber),
-		"isalpha": every(unicode.IsLetter), "isspace": every(isSpace),
+		"isalpha": every(unicode.IsLetter), "isspace": every(IsSpace),
 		"isalnum":      every(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
 		"islower":      cased(unicode.IsUpper, unicode.IsLower),
 		"isupper":      cased(unicode.IsLower, unicode.IsUpper),
@@ -67,7 +67,7 @@ func plain(name string, f func(string) string) textMethod {
 func trimmer(name string, left, right bool) textMethod {
 	return func(s string, a *args) Value {
 		in := a.positional(name, 0, 1)
-		drop := isSpace
+		drop := IsSpace
 		if given(in[0]) {
 			chars := textOr(in[0], "")
 			drop = func(r rune) bool { return strings.ContainsRune(chars, r) }
@@ -116,14 +116,14 @@ func splitMethod(s string, a *args) Value {
 
 // fields splits s at white space, most times at most; what is left loses its leading white space only.
 func fields(s string, most int) (out []string) {
-	s = strings.TrimLeftFunc(s, isSpace)
+	s = strings.TrimLeftFunc(s, IsSpace)
 	for s != "" {
-		n := strings.IndexFunc(s, isSpace)
+		n := strings.IndexFunc(s, IsSpace)
 		if n < 0 || most == 0 {
 			return append(out, s)
 		}
 		out = append(out, s[:n])
-		s = strings.TrimLeftFunc(s[n:], isSpace)
+		s = strings.TrimLeftFunc(s[n:], IsSpace)
 		most--
 	}
 	return out
@@ -133,8 +133,8 @@ func rsplitMethod(s string, a *args) Value {
 	sep, most := separator("rsplit()", a)
 	last, width := strings.LastIndex, len(sep)
 	if sep == "" {
-		s = strings.TrimRightFunc(s, isSpace)
-		last = func(s, _ string) int { return strings.LastIndexFunc(s, isSpace) }
+		s = strings.TrimRightFunc(s, IsSpace)
+		last = func(s, _ string) int { return strings.LastIndexFunc(s, IsSpace) }
 	}
 	var out []string
 	for ; most != 0 && (sep != "" || s != ""); most-- {
@@ -147,7 +147,7 @@ func rsplitMethod(s string, a *args) Value {
 		}
 		out = append(out, s[n+width:])
 		if s = s[:n]; sep == "" {
-			s = strings.TrimRightFunc(s, isSpace)
+			s = strings.TrimRightFunc(s, IsSpace)
 		}
 	}
 	if sep != "" || s != "" {
