@@ -11,6 +11,9 @@ const maxBits = 1 << 16
 // binary is Python's a op b for an arithmetic operator.
 func binary(op string, a, b Value) Value {
 	mustDefined(a)
+	if s, ok := text(a); ok && op == "%" {
+		return likeText(a, percent(a, s, b))
+	}
 	mustDefined(b)
 	if isNumber(a) && isNumber(b) {
 		return numeric(op, a, b)
@@ -26,10 +29,6 @@ func binary(op string, a, b Value) Value {
 		}
 		if v, ok := times(b, a); ok {
 			return v
-		}
-	case "%":
-		if s, ok := text(a); ok {
-			return likeText(a, percent(a, s, b))
 		}
 	}
 	throw("unsupported operand type(s) for %s: '%s' and '%s'", op, typeName(a), typeName(b))

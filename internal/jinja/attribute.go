@@ -1,6 +1,10 @@
 package jinja
 
-import "slices"
+import (
+	"math"
+	"math/big"
+	"slices"
+)
 
 // getAttribute is v.name: an attribute if there is one, else an item.
 func getAttribute(v Value, name string) Value {
@@ -152,9 +156,13 @@ func bound(i, n, step int) int {
 func attribute(v Value, name string) (Value, bool) {
 	switch v := v.(type) {
 	case string:
-		return textAttribute(v, v, name)
+		if m, ok := textAttribute(v, v, name); ok {
+			return m, true
+		}
 	case markup:
-		return textAttribute(v, string(v), name)
+		if m, ok := textAttribute(v, string(v), name); ok {
+			return m, true
+		}
 	case *Dict:
 		return dictAttribute(v, name)
 	case *List:
@@ -179,12 +187,64 @@ func attribute(v Value, name string) (Value, bool) {
 		if name == "decode" {
 			return &function{name, func(*args) Value { return string(v) }}, true
 		}
-	case float64:
-		if name == "is_integer" {
-			return &function{name, func(*args) Value { return v == float64(int64(v)) }}, true
+	case bool, int64, *big.Int, float64:
+		if a, ok := numberAttribute(v, name); ok {
+			return a, true
+		}
+	case *numbers:
+		if at := map[string]int64{"start": v.start, "stop": v.stop, "step": v.step}; indexOf([]string{"start", "stop", "step"}, name) >= 0 {
+			return at[name], true
 		}
 	}
+	checkSupported(v, name)
 	return nil, false
+}
+
+// numberAttribute returns the parts of a number.
+func numberAttribute(v Value, name string) (Value, bool) {
+	n, isInt := asInt(v)
+	switch {
+	case name == "real" && isInt, name == "numerator" && isInt:
+		return integer(n), true
+	case name == "real":
+		return v, true
+	case name == "imag" && isInt:
+		return int64(0), true
+	case name == "imag":
+		return 0.0, true
+	case name == "denominator" && isInt:
+		return int64(1), true
+	case name == "conjugate":
+		return &function{name, func(*args) Value { return unary("+", v) }}, true
+	case name == "bit_length" && isInt:
+		return &function{name, func(*args) Value { return int64(n.BitLen()) }}, true
+	case name == "is_integer" && !isInt:
+		return &function{name, func(*args) Value { f := v.(float64); return f == math.Trunc(f) }}, true
+	}
+	return nil, false
+}
+
+// unsupported are the attributes that Python's types have and that this package does not. They are errors, since
+// anything else would be undefined.
+var unsupported = map[string][]string{
+	"str":       {"translate", "maketrans"},
+	"Markup":    {"translate", "maketrans", "striptags", "unescape", "escape"},
+	"int":       {"as_integer_ratio", "bit_count", "from_bytes", "to_bytes"},
+	"bool":      {"as_integer_ratio", "bit_count", "from_bytes", "to_bytes"},
+	"float":     {"as_integer_ratio", "fromhex", "hex"},
+	"range":     {"count", "index"},
+	"dict_keys": {"isdisjoint", "mapping"}, "dict_items": {"isdisjoint", "mapping"}, "dict_values": {"mapping"},
+	"generator": {"close", "send", "throw", "gi_code", "gi_frame", "gi_running", "gi_suspended", "gi_yieldfrom"},
+	"bytes": {"capitalize", "center", "count", "endswith", "expandtabs", "find", "fromhex", "hex", "index", "isalnum",
+		"isalpha", "isascii", "isdigit", "islower", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip",
+		"maketrans", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition",
+		"rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill"},
+}
+
+func checkSupported(v Value, name string) {
+	if slices.Contains(unsupported[typeName(v)], name) {
+		throw("the attribute %s of %s is not supported", repr(name), typeName(v))
+	}
 }
 
 // Methods that change their object; the sandbox lets nobody call them.

@@ -120,7 +120,7 @@ func (r *run) call(f Value, a *args) Value {
 // isCallable tells whether f can be called.
 func isCallable(f Value) bool {
 	switch f.(type) {
-	case *function, *macro, *loop:
+	case *function, *macro, *loop, *undefined: // which fails when it is called
 		return true
 	}
 	return false

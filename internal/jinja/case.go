@@ -25,34 +25,29 @@ func titleRune(r rune) string {
 	return cases.Title(language.Und).String(string(r))
 }
 
-// capitalize is Python's str.capitalize.
+// capitalize is Python's str.capitalize: the first character in title case, the others in lower case.
 func capitalize(s string) string {
 	if s == "" {
 		return ""
 	}
-	r, size := utf8.DecodeRuneInString(s)
-	return titleRune(r) + lower(s[size:])
+	r, _ := utf8.DecodeRuneInString(s)
+	return titleRune(r) + strings.TrimPrefix(lower(s), lower(string(r))) // lowered as a whole for the final sigma
 }
 
 // title is Python's str.title: words begin behind characters that have no case.
 func title(s string) string {
 	var b strings.Builder
-	rest := ""
-	flush := func() { b.WriteString(lower(rest)); rest = "" }
-	inWord := false
-	for _, r := range s {
-		switch {
-		case !isCased(r):
-			flush()
-			b.WriteRune(r)
-		case inWord:
-			rest += string(r)
-		default:
-			b.WriteString(titleRune(r))
+	for s != "" {
+		n := strings.IndexFunc(s, func(r rune) bool { return !isCased(r) })
+		if n < 0 {
+			n = len(s)
 		}
-		inWord = isCased(r)
+		b.WriteString(capitalize(s[:n]))
+		s = s[n:]
+		rest := strings.TrimLeftFunc(s, func(r rune) bool { return !isCased(r) })
+		b.WriteString(s[:len(s)-len(rest)])
+		s = rest
 	}
-	flush()
 	return b.String()
 }
 

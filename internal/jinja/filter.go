@@ -138,9 +138,9 @@ func indent(a *args) Value {
 
 func truncate(a *args) Value {
 	in := a.bind("truncate", 1, "s", "length", "killwords", "end", "leeway")
-	s, ok := text(in[0])
+	size, ok := length(in[0])
 	if !ok {
-		throw("truncate needs text, not %s", typeName(in[0]))
+		throw("object of type '%s' has no len()", typeName(in[0]))
 	}
 	end, leeway := textOr(in[3], "..."), 5
 	if given(in[4]) {
@@ -151,9 +151,10 @@ func truncate(a *args) Value {
 	if keep < 0 || leeway < 0 {
 		throw("truncate: the length must be at least that of the end, and the leeway not negative")
 	}
-	if runes(s) <= n+leeway {
+	if size <= n+leeway {
 		return in[0]
 	}
+	s := textOr(in[0], "")
 	s = s[:byteIndex(s, keep)]
 	if at := strings.LastIndexByte(s, ' '); at >= 0 && !truth(or(in[2], false)) {
 		s = s[:at]
@@ -271,19 +272,35 @@ func round(a *args) Value {
 	}
 	switch method {
 	case "common":
-		if n, ok := asInt(in[0]); ok && digits >= 0 {
-			return integer(n)
+		if n, ok := asInt(in[0]); ok {
+			return roundInt(n, digits)
 		}
 		return roundFloat(f, digits)
 	case "ceil", "floor":
 		scale := math.Pow(10, float64(digits))
 		if method == "ceil" {
-			return math.Ceil(f*scale) / scale
+			return (math.Ceil(f*scale) + 0) / scale // no negative zero
 		}
 		return math.Floor(f*scale) / scale
 	}
 	throw("method must be common, ceil or floor")
 	return nil
+}
+
+// roundInt rounds to a power of ten for negative digits, halves to even.
+func roundInt(n *big.Int, digits int) Value {
+	if digits >= 0 {
+		return integer(n)
+	}
+	if digits < -maxBits {
+		return int64(0)
+	}
+	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(-digits)), nil)
+	quotient, rest := new(big.Int).DivMod(n, unit, new(big.Int))
+	if c := rest.Lsh(rest, 1).Cmp(unit); c > 0 || c == 0 && quotient.Bit(0) == 1 {
+		quotient.Add(quotient, big.NewInt(1))
+	}
+	return integer(quotient.Mul(quotient, unit))
 }
 
 func roundFloat(f float64, digits int) Value {
@@ -302,7 +319,10 @@ var sizeUnits = []string{"k", "M", "G", "T", "P", "E", "Z", "Y"}
 
 func fileSize(a *args) Value {
 	in := a.bind("filesizeformat", 1, "value", "binary")
-	f, ok := asFloat(toFloat(&args{items: in[:1]}))
+	f, ok := asFloat(in[0])
+	if s, isText := text(in[0]); isText {
+		f, ok = parseFloat(s)
+	}
 	if !ok {
 		throw("filesizeformat needs a number")
 	}

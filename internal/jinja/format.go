@@ -168,11 +168,8 @@ func formatValue(v Value, spec string) string {
 	mustBeSmall(l.width, l.precision)
 	_, isText := text(v)
 	_, isFloat := v.(float64)
-	_, isBool := v.(bool)
 	switch {
 	case isText:
-		return l.formatText(str(v))
-	case isBool && l.verb == 0, isBool && l.verb == 's':
 		return l.formatText(str(v))
 	case isFloat || isNumber(v) && strings.IndexByte("eEfFgG%", l.verb) >= 0:
 		return l.formatFloat(v)
@@ -219,7 +216,7 @@ func (l *layout) parse(s string) {
 }
 
 func (l *layout) formatText(s string) string {
-	if l.verb != 0 && l.verb != 's' || l.align == '=' || l.sign != 0 {
+	if l.verb != 0 && l.verb != 's' || l.align == '=' || l.sign != 0 || l.group != "" || l.alternate {
 		throw("the format specifier does not suit text")
 	}
 	if l.align == 0 {
@@ -253,6 +250,9 @@ func (l *layout) formatFloat(v Value) string {
 func (l *layout) formatInt(v Value) string {
 	if l.align == 0 {
 		l.align = '>'
+	}
+	if l.precision >= 0 {
+		throw("precision is not allowed in an integer format specifier")
 	}
 	n, _ := asInt(v)
 	switch l.verb {

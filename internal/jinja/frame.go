@@ -89,6 +89,15 @@ func (f *frame) write(s string) {
 	f.out.WriteString(s)
 }
 
+// writeText writes what a filter or call block made, which must be text.
+func (f *frame) writeText(v Value) {
+	s, ok := text(v)
+	if !ok {
+		throw("a block must make text, not %s", typeName(v))
+	}
+	f.write(s)
+}
+
 // assign sets the names of a target.
 func (f *frame) assign(target expr, v Value) {
 	switch t := target.(type) {

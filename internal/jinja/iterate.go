@@ -116,6 +116,17 @@ func (n *numbers) iterate() func() (Value, bool) {
 // lazy returns a generator.
 func lazy(next func() (Value, bool)) *generator { return &generator{next, "generator"} }
 
+// deferred is the generator that start begins when its first item is asked for.
+func deferred(start func() func() (Value, bool)) *generator {
+	var next func() (Value, bool)
+	return lazy(func() (Value, bool) {
+		if next == nil {
+			next = start()
+		}
+		return next()
+	})
+}
+
 // mapped is the generator of f of each of v's items. Nothing happens before the first is asked for.
 func mapped(v Value, f func(Value) Value) *generator {
 	return selected(v, func(item Value) (Value, bool) { return f(item), true })
@@ -123,16 +134,15 @@ func mapped(v Value, f func(Value) Value) *generator {
 
 // selected is the generator of those of v's items, changed, that f keeps.
 func selected(v Value, f func(Value) (Value, bool)) *generator {
-	var next func() (Value, bool)
-	return lazy(func() (Value, bool) {
-		if next == nil {
-			next = items(v)
-		}
-		for item, ok := next(); ok; item, ok = next() {
-			if out, keep := f(item); keep {
-				return out, true
+	return deferred(func() func() (Value, bool) {
+		next := items(v)
+		return func() (Value, bool) {
+			for item, ok := next(); ok; item, ok = next() {
+				if out, keep := f(item); keep {
+					return out, true
+				}
 			}
+			return nil, false
 		}
-		return nil, false
 	})
 }

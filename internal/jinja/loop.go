@@ -59,15 +59,18 @@ func (l *forStmt) iterate(f *frame, source Value, depth int) signal {
 		next = items(source)
 	}
 	state := &loop{source: source, next: next, index0: -1, depth0: depth, stmt: l, frame: f}
+	whole := false // the else runs unless the body has once run to its end, as jinja2 has it
 	for state.advance() {
 		in := f.inner(l.bodyScope)
 		in.assign(l.target, state.current)
 		in.vars[l.loopSlot] = state
-		if execAll(in, l.body) == breakLoop {
-			return proceed
+		sig := execAll(in, l.body)
+		if sig == breakLoop {
+			break
 		}
+		whole = whole || sig == proceed
 	}
-	if state.index0 < 0 {
+	if !whole {
 		return execAll(f.inner(l.elseScope), l.otherwise)
 	}
 	return proceed

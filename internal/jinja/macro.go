@@ -76,7 +76,7 @@ func (c *callBlock) exec(f *frame) signal {
 	callee := c.call.callee.eval(f)
 	a := c.call.arguments.eval(f)
 	a.named = append(a.named, keyword{"caller", &macro{"", &c.signature, f}})
-	f.write(str(f.run.call(callee, a)))
+	f.writeText(f.run.call(callee, a))
 	return proceed
 }
 
@@ -151,6 +151,14 @@ func (m *macro) specials(in *frame, named []keyword, rest []Value) {
 	} else if len(rest) > 0 {
 		throw("macro %s takes not more than %d argument(s)", repr(m.name), len(g.params))
 	}
+}
+
+// title is the name as Python shows it.
+func (m *macro) title() string {
+	if m.name == "" {
+		return "anonymous"
+	}
+	return repr(m.name)
 }
 
 func (m *macro) attribute(name string) (Value, bool) {

@@ -24,6 +24,7 @@ type percentArgs struct {
 	values []Value
 	next   int
 	dict   *Dict
+	spare  bool // values may be left over
 }
 
 func (p *percentArgs) take() Value {
@@ -38,10 +39,13 @@ func (p *percentArgs) take() Value {
 func percent(object Value, format string, v Value) string {
 	_, safe := object.(markup)
 	p := &percentArgs{values: []Value{v}}
-	if t, ok := v.(*Tuple); ok {
-		p.values = t.Items
-	} else if d, ok := v.(*Dict); ok {
-		p.dict = d
+	switch v := v.(type) {
+	case *Tuple:
+		p.values = v.Items
+	case *Dict:
+		p.dict, p.spare = v, true
+	case *List, *numbers, byteText, *undefined:
+		p.spare = true
 	}
 	var b strings.Builder
 	for {
@@ -54,7 +58,7 @@ func percent(object Value, format string, v Value) string {
 		format = p.conversion(&b, format[n+1:], safe)
 		checkText(b.Len())
 	}
-	if p.dict == nil && p.next < len(p.values) {
+	if !p.spare && p.next < len(p.values) {
 		throw("not all arguments converted during string formatting")
 	}
 	return b.String()

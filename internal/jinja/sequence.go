@@ -276,17 +276,21 @@ func attr(a *args) Value {
 
 func mapFilter(a *args) Value {
 	v, rest := a.items[0], &args{items: a.items[1:], named: a.named, run: a.run}
-	if !truth(v) {
-		return lazy(overItems(nil))
+	return deferred(func() func() (Value, bool) {
+		if !truth(v) {
+			return overItems(nil)
+		}
+		return mapped(v, rest.mapping()).next
+	})
+}
+
+// mapping returns what map's arguments ask for: a filter, or the attribute of an item.
+func (a *args) mapping() func(Value) Value {
+	if len(a.items) > 0 {
+		return func(item Value) Value { return filterNamed(str(a.items[0]))(a.shifted(item)) }
 	}
-	if len(rest.items) > 0 {
-		return mapped(v, func(item Value) Value { return filterNamed(str(rest.items[0]))(rest.shifted(item)) })
-	}
-	if len(rest.named) == 0 || rest.named[0].name != "attribute" && rest.named[len(rest.named)-1].name != "attribute" {
-		return lazy(func() (Value, bool) { throw("map requires a filter argument"); return nil, false })
-	}
-	in := rest.bind("map", 0, "attribute", "default")
-	return mapped(v, path(in[0], or(in[1], nil)))
+	in := a.bind("map", 1, "attribute", "default")
+	return path(in[0], or(in[1], nil))
 }
 
 // shifted returns the arguments with item in place of the name in front.
@@ -298,56 +302,72 @@ func (a *args) shifted(item Value) *args {
 func selectFilter(name string, ofAttribute, keep bool) func(a *args) Value {
 	return func(a *args) Value {
 		v, rest := a.items[0], &args{items: a.items[1:], named: a.named, run: a.run}
-		if !truth(v) {
-			return lazy(overItems(nil))
-		}
-		get := path(nil, nil)
-		if ofAttribute {
-			if len(rest.items) == 0 {
-				throw("%s: missing parameter for attribute name", name)
+		return deferred(func() func() (Value, bool) {
+			if !truth(v) {
+				return overItems(nil)
 			}
-			get = path(rest.items[0], nil)
-			rest.items = rest.items[1:]
-		}
-		return selected(v, func(item Value) (Value, bool) {
-			subject := get(item)
-			if len(rest.items) > 0 {
-				subject = testNamed(str(rest.items[0]))(rest.shifted(subject))
-			}
-			return item, truth(subject) == keep
+			holds := rest.condition(name, ofAttribute)
+			return selected(v, func(item Value) (Value, bool) { return item, holds(item) == keep }).next
 		})
 	}
 }
 
+// condition returns what select's arguments ask for: a test, or truth, of an item or its attribute.
+func (a *args) condition(name string, ofAttribute bool) func(Value) bool {
+	get, rest := path(nil, nil), &args{items: a.items, named: a.named, run: a.run}
+	if ofAttribute {
+		if len(a.items) == 0 {
+			throw("%s: missing parameter for attribute name", name)
+		}
+		get, rest.items = path(a.items[0], nil), a.items[1:]
+	}
+	if len(rest.items) == 0 {
+		return func(item Value) bool { return truth(get(item)) }
+	}
+	return func(item Value) bool { return truth(testNamed(str(rest.items[0]))(rest.shifted(get(item)))) }
+}
+
 func batch(a *args) Value {
 	in := a.bind("batch", 2, "value", "linecount", "fill_with")
-	n, next := mustInt(in[1]), items(in[0])
+	return deferred(func() func() (Value, bool) { return batches(items(in[0]), in[1], in[2]) })
+}
+
+// batches gives lists of size items; the last is filled up.
+func batches(next func() (Value, bool), size, fill Value) func() (Value, bool) {
 	done := false
-	return lazy(func() (Value, bool) {
+	full := func(n int) bool { return n > 0 && equal(int64(n), size) }
+	return func() (Value, bool) {
 		line := list()
-		for !done && (len(line.Items) < n || n < 1 && len(line.Items) == 0) {
+		for !done && !full(len(line.Items)) {
 			item, ok := next()
 			if done = !ok; ok {
 				line.Items = append(line.Items, item)
 			}
 		}
-		for given(in[2]) && len(line.Items) > 0 && len(line.Items) < n {
-			line.Items = append(line.Items, in[2])
-			checkText(16 * len(line.Items))
+		if n := len(line.Items); given(fill) && n > 0 {
+			for range mustInt(size) - n {
+				line.Items = append(line.Items, fill)
+				checkText(16 * len(line.Items))
+			}
 		}
 		return line, len(line.Items) > 0
-	})
+	}
 }
 
 func sliceFilter(a *args) Value {
 	in := a.bind("slice", 2, "value", "slices", "fill_with")
-	all, n := drain(in[0]), mustInt(in[1])
-	if n < 1 || n > maxRange {
-		throw("slice: the number of slices must be from 1 to %d", maxRange)
+	return deferred(func() func() (Value, bool) { return slicesOf(drain(in[0]), mustInt(in[1]), in[2]) })
+}
+
+// slicesOf gives n lists of about the same size; the shorter ones are filled up.
+func slicesOf(all []Value, n int, fill Value) func() (Value, bool) {
+	if n == 0 {
+		throw("integer division or modulo by zero")
 	}
-	size, extra, offset, i := len(all)/n, len(all)%n, 0, 0
-	return lazy(func() (Value, bool) {
-		if i == n {
+	i, offset := 0, 0
+	size, extra := len(all)/max(n, 1), len(all)%max(n, 1)
+	return func() (Value, bool) {
+		if i >= n {
 			return nil, false
 		}
 		start := offset + i*size
@@ -355,10 +375,10 @@ func sliceFilter(a *args) Value {
 			offset++
 		}
 		part := list(slices.Clone(all[start : offset+(i+1)*size])...)
-		if given(in[2]) && i >= extra {
-			part.Items = append(part.Items, in[2])
+		if given(fill) && i >= extra {
+			part.Items = append(part.Items, fill)
 		}
 		i++
 		return part, true
-	})
+	}
 }

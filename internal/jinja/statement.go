@@ -187,7 +187,7 @@ func (b *filterBlock) exec(f *frame) signal {
 		return sig
 	}
 	in.captured = in.out.String()
-	f.write(str(b.value.eval(in)))
+	f.writeText(b.value.eval(in))
 	return proceed
 }
 

@@ -26,8 +26,8 @@ func init() {
 		"even":        kindTest(func(v Value) bool { return equal(binary("%", v, int64(2)), int64(0)) }),
 		"lower":       kindTest(func(v Value) bool { return truth(textMethods["islower"](str(v), &args{})) }),
 		"upper":       kindTest(func(v Value) bool { return truth(textMethods["isupper"](str(v), &args{})) }),
-		"filter":      kindTest(func(v Value) bool { return filters[str(v)] != nil }),
-		"test":        kindTest(func(v Value) bool { return tests[str(v)] != nil }),
+		"filter":      kindTest(func(v Value) bool { return known(filters, v) }),
+		"test":        kindTest(func(v Value) bool { return known(tests, v) }),
 		"divisibleby": pairTest(func(v, n Value) bool { return equal(binary("%", v, n), int64(0)) }),
 		"in":          pairTest(func(v, c Value) bool { return contains(c, v) }),
 		"sameas":      pairTest(identical),
@@ -60,6 +60,12 @@ func pairTest(is func(v, w Value) bool) func(a *args) Value {
 		in := a.positional("the test", 2, 2)
 		return is(in[0], in[1])
 	}
+}
+
+// known tells whether v is the name of one of table.
+func known(table map[string]func(a *args) Value, v Value) bool {
+	name, ok := hashable(v).(string)
+	return ok && table[name] != nil
 }
 
 func isUndefined(v Value) bool {

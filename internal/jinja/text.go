@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
@@ -73,6 +74,10 @@ func (b *reprWriter) write(v Value) {
 		b.WriteString(">")
 	case *numbers:
 		b.numbers(v)
+	case *macro:
+		b.WriteString("<Macro " + v.title() + ">")
+	case *loop:
+		fmt.Fprintf(b, "<LoopContext %d/%d>", v.index0+1, v.length())
 	default:
 		throw("%s has no written form that is always the same", typeName(v))
 	}
