@@ -10,6 +10,7 @@ fuzz:
 	go test ./model -fuzz FuzzParseConfig -fuzztime 30s
 	go test ./lora -fuzz FuzzParseConfig -fuzztime 30s
 	go test ./data -fuzz FuzzParse -fuzztime 30s
+	go test ./model/safetensors -fuzz FuzzParse -fuzztime 30s
 bench:
 	go test ./kernels/... -run '^$$' -bench .
 lint:

@@ -11,7 +11,8 @@ import (
 	"github.com/seed-5afa5581/graft/kernels/kerneltest"
 )
 
-// Every instruction set that the processor has passes, in both arithmetics.
+// Every instruction set that the processor has passes, in both arithmetics,
+// with any number of workers.
 func TestDevice(t *testing.T) {
 	for _, set := range cpu.InstructionSets() {
 		for _, base := range []kernels.Format{kernels.F32, kernels.BF16} {

@@ -25,6 +25,7 @@ p.add_argument("model")
 p.add_argument("data")
 p.add_argument("--steps", type=int, default=50)
 a = p.parse_args()
+os.environ["GRAFT_DEVICE"] = "cpu:float32"
 here = os.path.dirname(os.path.abspath(__file__))
 root = os.path.dirname(os.path.dirname(here))
 model, data = os.path.abspath(a.model), os.path.abspath(a.data)
