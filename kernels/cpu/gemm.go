@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // Products by micro-kernels. Both operands are packed into panels of 16
@@ -26,11 +27,12 @@ const (
 // An operand is a matrix of a product. Its vectors, which are multiplied with
 // each other, are its rows, or with across its columns.
 type operand struct {
-	format kernels.Format
-	f32    []float32
-	u16    []uint16
-	ld     int // elements from row to row
-	across bool
+	format    kernels.Format
+	f32       []float32
+	u16       []uint16
+	quantized *quant.Tensor
+	ld        int // elements from row to row
+	across    bool
 }
 
 func tensorOperand(t kernels.Tensor, across bool) operand {
@@ -40,9 +42,12 @@ func tensorOperand(t kernels.Tensor, across bool) operand {
 func matrixOperand(w kernels.Matrix, across bool) operand {
 	o := operand{format: w.Format, ld: w.Cols, across: across}
 	n := w.Rows * w.Cols
-	if w.Format == kernels.F32 {
+	switch {
+	case w.Format == kernels.F32:
 		o.f32 = w.Mem.(*memory).f32[w.Off : w.Off+n]
-	} else {
+	case w.Format.Quantized():
+		o.quantized = w.Mem.(*weight).quantized
+	default:
 		o.u16 = w.Mem.(*weight).u16[w.Off : w.Off+n]
 	}
 	return o

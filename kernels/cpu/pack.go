@@ -162,6 +162,10 @@ func (p *packer) expandColumns(r0, n, c0, c1 int) {
 // expand writes n rows, elements k0 to k1, into scratch memory in the
 // arithmetic's own format, with zeros up to a whole number of 16 units.
 func (p *packer) expand(r0, n, k0, k1 int) {
+	if p.o.format.Quantized() {
+		p.dequantize(r0, n, k0, k1)
+		return
+	}
 	if p.bf16 && p.o.format == kernels.F32 {
 		whole, tail := narrowBlocks(k1 - k0)
 		p.narrow(n, whole, p.at(r0, k0), p.rowBytes(), p.scratch, scratchStep, tail)
@@ -189,6 +193,23 @@ func (p *packer) expand(r0, n, k0, k1 int) {
 		clear(tail)
 		for i := range count % block {
 			tail[i] = p.element(r0+r, k0+whole*block+i)
+		}
+	}
+}
+
+// dequantize is expand for a quantised operand.
+func (p *packer) dequantize(r0, n, k0, k1 int) {
+	count := k1 - k0
+	for r := range n {
+		row, at := unsafe.Add(p.scratch, r*scratchStep), (r0+r)*p.o.ld+k0
+		if p.bf16 {
+			to := unsafe.Slice((*uint16)(row), up(count, 32))
+			p.o.quantized.DequantizeBF16(to[:count], at)
+			clear(to[count:])
+		} else {
+			to := unsafe.Slice((*float32)(row), up(count, 16))
+			p.o.quantized.Dequantize(to[:count], at)
+			clear(to[count:])
 		}
 	}
 }
