@@ -98,25 +98,25 @@ func (m *Model) configFile() ([]byte, error) {
 
 // bitsandbytes is the quantization_config that transformers writes.
 type bitsandbytes struct {
-	Load4Internal bool     `json:"_load_in_4bit"`
-	Load8Internal bool     `json:"_load_in_8bit"`
-	ComputeDType  string   `json:"bnb_4bit_compute_dtype"`
-	Storage       string   `json:"bnb_4bit_quant_storage"`
-	Type          string   `json:"bnb_4bit_quant_type"`
-	Double        bool     `json:"bnb_4bit_use_double_quant"`
-	Offload       bool     `json:"llm_int8_enable_fp32_cpu_offload"`
-	Half          bool     `json:"llm_int8_has_fp16_weight"`
-	Skip          []string `json:"llm_int8_skip_modules"`
-	Threshold     float64  `json:"llm_int8_threshold"`
-	Load4         bool     `json:"load_in_4bit"`
-	Load8         bool     `json:"load_in_8bit"`
-	Method        string   `json:"quant_method"`
+	Load4Internal bool        `json:"_load_in_4bit"`
+	Load8Internal bool        `json:"_load_in_8bit"`
+	ComputeDType  string      `json:"bnb_4bit_compute_dtype"`
+	Storage       string      `json:"bnb_4bit_quant_storage"`
+	Type          string      `json:"bnb_4bit_quant_type"`
+	Double        bool        `json:"bnb_4bit_use_double_quant"`
+	Offload       bool        `json:"llm_int8_enable_fp32_cpu_offload"`
+	Half          bool        `json:"llm_int8_has_fp16_weight"`
+	Skip          []string    `json:"llm_int8_skip_modules"`
+	Threshold     json.Number `json:"llm_int8_threshold"`
+	Load4         bool        `json:"load_in_4bit"`
+	Load8         bool        `json:"load_in_8bit"`
+	Method        string      `json:"quant_method"`
 }
 
 func newBitsandbytes(t *quant.Tensor) bitsandbytes {
 	return bitsandbytes{
 		Load4Internal: true, ComputeDType: t.DType.String(), Storage: "uint8", Type: t.Type.String(), Double: t.Scales.Double(),
-		Skip: []string{"lm_head"}, Threshold: 6, Load4: true, Method: "bitsandbytes",
+		Skip: []string{"lm_head"}, Threshold: "6.0", Load4: true, Method: "bitsandbytes",
 	}
 }
 
