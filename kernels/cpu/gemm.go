@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"sync"
 	"unsafe"
 
 	"github.com/seed-5afa5581/graft/kernels"
@@ -21,7 +22,7 @@ const (
 	panel      = 16      // vectors of a panel
 	blockUnits = 512     // longest block of the summed dimension
 	taskCols   = 128     // columns of the result that a task should have
-	packFloats = 4 << 20 // most of A that is packed at once
+	packFloats = 1 << 20 // most of A that is packed at once
 )
 
 // An operand is a matrix of a product. Its vectors, which are multiplied with
@@ -71,12 +72,14 @@ func up(n, m int) int   { return ceil(n, m) * m }
 // multiply computes p on the device's workers.
 func (d *Device) multiply(p product) {
 	g := newGemm(d, p)
+	defer gemms.Put(g)
 	g.run(d.workers, d.do)
 }
 
 // multiplyHere computes p on the caller's goroutine.
 func (d *Device) multiplyHere(p product) {
 	g := newGemm(d, p)
+	defer gemms.Put(g)
 	g.run(1, func(n int, task func(int)) {
 		for i := range n {
 			task(i)
@@ -95,8 +98,12 @@ type gemm struct {
 	width  int // and of B
 }
 
+// gemms are those that are done, to be used again.
+var gemms = sync.Pool{New: func() any { return new(gemm) }}
+
 func newGemm(d *Device, p product) *gemm {
-	g := &gemm{Device: d, product: p, unit: 1, panels: ceil(p.m, panel)}
+	g := gemms.Get().(*gemm)
+	*g = gemm{Device: d, product: p, unit: 1, panels: ceil(p.m, panel)}
 	if d.bf16 {
 		g.unit = 2
 	}
