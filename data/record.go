@@ -27,7 +27,7 @@ type shape struct{ prompt, answer string }
 
 // shapes are tried in order; the first whose columns are there wins.
 var shapes = []shape{
-	{"prompt", "completion"}, {"input", "output"}, {"question", "answer"}, {"instruction", "output"}, {"", "text"},
+	{"prompt", "completion"}, {"instruction", "output"}, {"input", "output"}, {"question", "answer"}, {"", "text"},
 }
 
 func (s shape) String() string {
@@ -145,32 +145,35 @@ func shapeNames() string {
 	return strings.Join(names, "; ")
 }
 
-// record reads the columns of a shape. A prompt is set off from its answer by a
-// line break, and so is the input column of an instruction.
-func (s shape) record(columns map[string]json.RawMessage, source string) (r Record, err error) {
-	r = Record{IsText: s.prompt == "", Source: source}
+// record reads the columns of a shape. A line break sets a prompt off from its
+// answer, and an instruction from its input; a prompt made for a completion
+// stays as it is.
+func (s shape) record(columns map[string]json.RawMessage, source string) (Record, error) {
+	r := Record{IsText: s.prompt == "", Source: source}
+	var input string
+	var err error
 	read := func(column string, to *string) {
-		if columns[column] != nil && err == nil {
-			if e := json.Unmarshal(columns[column], to); e != nil {
-				err = fmt.Errorf("data: %s: column %s is not a string", source, column)
-			}
+		if columns[column] != nil && json.Unmarshal(columns[column], to) != nil {
+			err = errors.Join(err, fmt.Errorf("data: %s: column %s is not a string", source, column))
 		}
 	}
 	read(s.answer, &r.Answer)
-	if s.prompt != "" {
+	switch s.prompt {
+	case "":
+	case "prompt":
 		read(s.prompt, &r.Prompt)
-	}
-	if s.prompt == "instruction" {
-		var input string
+	case "instruction":
+		read(s.prompt, &r.Prompt)
 		if read("input", &input); input != "" {
 			r.Prompt += "\n" + input
 		}
+		r.Prompt += "\n"
+	default:
+		read(s.prompt, &r.Prompt)
+		r.Prompt += "\n"
 	}
 	if err == nil && strings.TrimSpace(r.Answer) == "" {
 		err = fmt.Errorf("data: %s: column %s is empty", source, s.answer)
-	}
-	if s.prompt == "question" || s.prompt == "instruction" || s.prompt == "input" {
-		r.Prompt += "\n"
 	}
 	return r, err
 }

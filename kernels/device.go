@@ -63,12 +63,15 @@ type AdamW struct {
 type Device interface {
 	Info() Info
 	Close() error
+	// For returns the device as a model whose weights are stored in base should
+	// use it: with the numbers that suit them. Memory is shared.
+	For(base Format) Device
 
 	// Alloc returns zeroed memory for n elements, Free gives it back.
 	Alloc(kind Kind, n int) (Mem, error)
 	Free(Mem)
-	// NewMatrix makes a weight of w. The device may go on reading w.Data, which
-	// must stay as it is until the matrix is given back with Free(m.Mem).
+	// NewMatrix makes a weight of w. The device may go on reading what w points
+	// to, which must stay as it is until the matrix is given back with Free(m.Mem).
 	NewMatrix(w Weights) (Matrix, error)
 	// Read waits for src and copies it to the host, Write copies to the device.
 	Read(dst []float32, src Tensor)

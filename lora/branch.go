@@ -6,7 +6,8 @@ import (
 )
 
 // A branch is s·(x·Aᵀ)·Bᵀ beside one linear layer. It keeps nothing between
-// forward and backward: u = x·Aᵀ is small and computed again.
+// forward and backward: u = s·x·Aᵀ is small and computed again. The factor s
+// goes to products that are R wide, where it costs least.
 type branch struct {
 	linear  *model.Linear
 	a, b    *model.Param // [R, in], [out, R]
@@ -18,15 +19,15 @@ type branch struct {
 // Params returns A and B.
 func (b *branch) Params() []*model.Param { return []*model.Param{b.a, b.b} }
 
-// Forward: y += s·(drop(x)·Aᵀ)·Bᵀ.
+// Forward: y += u·Bᵀ.
 func (b *branch) Forward(p *model.Pass, y, x kernels.Tensor) {
 	mark := p.Arena.Mark()
 	defer p.Arena.Release(mark)
 	u, _ := b.down(p, x)
-	p.Device().MatMul(y, u, b.b.Value.Matrix(), b.scale, true)
+	p.Device().MatMul(y, u, b.b.Value.Matrix(), 1, true)
 }
 
-// down returns u = drop(x)·Aᵀ and drop(x).
+// down returns u = s·drop(x)·Aᵀ and drop(x).
 func (b *branch) down(p *model.Pass, x kernels.Tensor) (u, dropped kernels.Tensor) {
 	if mask := b.mask(p); mask.Rate > 0 {
 		dropped = p.Arena.Like(x)
@@ -34,18 +35,18 @@ func (b *branch) down(p *model.Pass, x kernels.Tensor) (u, dropped kernels.Tenso
 		x = dropped
 	}
 	u = p.Arena.Activation(x.Rows, b.a.Value.Rows)
-	p.Device().MatMul(u, x, b.a.Value.Matrix(), 1, false)
+	p.Device().MatMul(u, x, b.a.Value.Matrix(), b.scale, false)
 	return u, x
 }
 
 func (b *branch) mask(p *model.Pass) kernels.Dropout { return p.Dropout(b.dropout, b.site) }
 
-// Backward: du = s·dy·B, dB += s·dyᵀ·u, dA += duᵀ·drop(x), dx += drop(du·A).
+// Backward: du = s·dy·B, dB += dyᵀ·u, dA += duᵀ·drop(x), dx += drop(du·A).
 func (b *branch) Backward(p *model.Pass, dx, dy, x kernels.Tensor) {
 	mark, dev := p.Arena.Mark(), p.Device()
 	defer p.Arena.Release(mark)
 	u, x := b.down(p, x)
-	dev.MatMulGradWeight(b.b.Grad, dy, u, b.scale, p.Folds())
+	dev.MatMulGradWeight(b.b.Grad, dy, u, 1, p.Folds())
 	du := p.Arena.Like(u)
 	dev.MatMulGradInput(du, dy, b.b.Value.Matrix(), b.scale, false)
 	dev.MatMulGradWeight(b.a.Grad, du, x, 1, p.Folds())

@@ -75,26 +75,25 @@ func (p *Pass) layLabels(b Batch) (l labels) {
 	return l
 }
 
-// chunk returns the end of the chunk of labels that starts at from: whole runs,
-// so that a run's gradient is summed in one piece.
-func (l *labels) chunk(from int) (to int, of rows) {
-	n, folds := l.rows.Len(), l.of.folds.Host
-	to = n
-	lo := 0
-	for folds[lo] < int32(from) {
-		lo++
-	}
+// chunk returns the end of the chunk of labels that starts at from, and what
+// its rows are: whole runs, so that a run's gradient is summed in one piece.
+func (p *Pass) chunk(from int) (to int, of rows) {
+	l, n := &p.labels, p.labels.rows.Len()
+	folds := l.of.folds.Host
+	lo := slices.Index(folds, int32(from))
 	hi := lo + 1
-	for ; hi < len(folds); hi++ {
-		if next := runEnd(folds, hi, n); next-from > headRows {
-			to = int(folds[hi])
-			break
-		}
+	for hi < len(folds) && runEnd(folds, hi, n)-from <= headRows {
+		hi++
 	}
-	of = rows{positions: l.of.positions.Slice(from, to), samples: l.of.samples.Slice(from, to), folds: l.of.folds.Slice(lo, hi)}
-	return to, of
+	to = runEnd(folds, hi-1, n)
+	p.host = p.host[:0]
+	for _, f := range folds[lo:hi] {
+		p.host = append(p.host, f-int32(from))
+	}
+	return to, rows{positions: l.of.positions.Slice(from, to), samples: l.of.samples.Slice(from, to), folds: p.Arena.Ints(p.host)}
 }
 
+// runEnd returns where run i ends.
 func runEnd(folds []int32, i, n int) int {
 	if i+1 < len(folds) {
 		return int(folds[i+1])
@@ -160,7 +159,7 @@ func (p *Pass) head(x, dx kernels.Tensor, labels int, sum *Loss) {
 		dh = p.Arena.Float32(n, x.Cols)
 	}
 	for from := 0; from < n; {
-		to, of := l.chunk(from)
+		to, of := p.chunk(from)
 		p.rows = of
 		p.headChunk(stats.Slice(from, to), dh, h.Slice(from, to), l.targets.Slice(from, to), labels, from)
 		from = to

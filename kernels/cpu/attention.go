@@ -37,6 +37,11 @@ func (a *attention) keysOf(t int) (from, to int) {
 	for a.QStarts.Host[s+1] == int32(t) { // skip empty sequences
 		s++
 	}
+	return a.keysIn(s, t)
+}
+
+// keysIn is keysOf for a row of sequence s.
+func (a *attention) keysIn(s, t int) (from, to int) {
 	first, end := int(a.KStarts.Host[s]), int(a.KEnds.Host[s])
 	to = end - (int(a.QStarts.Host[s+1]) - 1 - t)
 	if a.Window > 0 {
@@ -46,11 +51,12 @@ func (a *attention) keysOf(t int) (from, to int) {
 }
 
 // Attention: out = softmax(Scale·q·kᵀ)·v, a query row and head at a time.
-func (d *Device) Attention(out, lse, q, k, v kernels.Tensor, h kernels.AttentionShape) {
+func (d *plain) Attention(out, lse, q, k, v kernels.Tensor, h kernels.AttentionShape) {
 	a := newAttention(out, lse, q, k, v, h)
 	d.split(q.Rows*h.Heads, max(1, k.Rows/4)*h.Width, func(from, to int) {
-		scores, giveBack := d.borrow(k.Rows)
-		defer giveBack()
+		lent := d.borrow(k.Rows)
+		defer d.giveBack(lent)
+		scores := lent.f32
 		for i := from; i < to; i++ {
 			a.forward(i/h.Heads, i%h.Heads, scores)
 		}
@@ -81,11 +87,12 @@ func (a *attention) forward(t, h int, scores []float32) {
 
 // AttentionGrad recomputes the probabilities from lse: once along the queries
 // for dq, once along the keys for dk and dv.
-func (d *Device) AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v kernels.Tensor, h kernels.AttentionShape) {
+func (d *plain) AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v kernels.Tensor, h kernels.AttentionShape) {
 	a := newAttention(out, lse, q, k, v, h)
 	g := attentionGrad{attention: a, dq: data(dq), dk: data(dk), dv: data(dv), dout: data(dout)}
-	delta, giveBack := d.borrow(q.Rows * h.Heads)
-	defer giveBack()
+	lent := d.borrow(q.Rows * h.Heads)
+	defer d.giveBack(lent)
+	delta := lent.f32
 	g.delta = delta
 	cost := max(1, k.Rows/4) * h.Width
 	d.split(q.Rows*h.Heads, cost, func(from, to int) {

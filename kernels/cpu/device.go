@@ -4,51 +4,112 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
-	"sync"
-	"sync/atomic"
+	"strings"
 
 	"github.com/seed-5afa5581/graft/kernels"
 )
 
 func init() {
 	kernels.Register("cpu", 0, func(arg string) (kernels.Device, error) {
-		if arg == "" {
-			return New(0), nil
+		c, err := parse(arg)
+		if err != nil {
+			return nil, err
 		}
-		n, err := strconv.Atoi(arg)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("%q is not a number of workers: say cpu or, for two workers, cpu:2", arg)
-		}
-		return New(n), nil
+		return Open(c)
 	})
+}
+
+// An Arithmetic says in which numbers products are computed. Sums are float32
+// always, and so is everything that is no product.
+type Arithmetic uint8
+
+const (
+	// Auto multiplies in bfloat16 for models whose weights are stored so or
+	// quantised, if the processor can, and in float32 else.
+	Auto Arithmetic = iota
+	// Float32 multiplies in float32.
+	Float32
+)
+
+// Config says how to use the processor. The zero value is all of it.
+type Config struct {
+	Workers    int // that share an operation, more than processors if asked for; 0: one for each
+	Arithmetic Arithmetic
+}
+
+// parse reads what follows the colon of a device's name: a number of workers,
+// float32, or both with a comma.
+func parse(arg string) (c Config, err error) {
+	if arg == "" {
+		return c, nil
+	}
+	for word := range strings.SplitSeq(arg, ",") {
+		if word == "float32" {
+			c.Arithmetic = Float32
+		} else if c.Workers, err = strconv.Atoi(word); err != nil || c.Workers < 1 {
+			return c, fmt.Errorf("%q is neither a number of workers nor float32: say cpu, cpu:2 or cpu:2,float32", word)
+		}
+	}
+	return c, nil
 }
 
 // A Device executes operations on the CPU.
 type Device struct {
-	workers int
-	ran     []atomic.Int64 // tasks that each worker has run
-	scratch sync.Pool      // of *[]float32
+	plain
+	config Config
+	simd   *simd // nil: plain Go
+	bf16   bool  // multiply in bfloat16
 }
 
 var _ kernels.Device = (*Device)(nil)
 
-// New returns a device that shares its operations among the given number of
-// workers, which may exceed the number of processors; 0 means one for each.
+// New returns a device with the given number of workers; 0 means one for each
+// processor. It panics if GRAFT_CPU names an instruction set that the
+// processor does not have, which Open returns as an error.
 func New(workers int) *Device {
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+	d, err := Open(Config{Workers: workers})
+	if err != nil {
+		panic(err)
 	}
-	d := &Device{workers: workers, ran: make([]atomic.Int64, workers)}
-	d.scratch.New = func() any { return new([]float32) }
 	return d
+}
+
+// Open returns a device. The environment variable GRAFT_CPU forces an instruction
+// set: generic, avx512, avx512bf16 or amx.
+func Open(c Config) (*Device, error) {
+	s, err := choose()
+	if err != nil {
+		return nil, err
+	}
+	return newDevice(c, s), nil
+}
+
+func newDevice(c Config, s *simd) *Device {
+	if c.Workers <= 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	return &Device{plain: plain{newPool(c.Workers)}, config: c, simd: s}
+}
+
+// For returns the device in the arithmetic for weights stored in base.
+func (d *Device) For(base kernels.Format) kernels.Device {
+	view := *d
+	view.bf16 = d.config.Arithmetic == Auto && d.simd != nil && d.simd.tileBF16 != nil && (base == kernels.BF16 || base.Quantized())
+	return &view
 }
 
 // Info describes the device.
 func (d *Device) Info() kernels.Info {
-	return kernels.Info{
-		Name: "cpu", Detail: fmt.Sprintf("plain Go, %s, %d workers", runtime.GOARCH, d.workers),
-		Workers: d.workers, Epsilon: 1.0 / (1 << 24), Width: 1,
+	info := kernels.Info{Name: "cpu", Workers: d.workers, Epsilon: 1.0 / (1 << 24), Width: 1}
+	set, numbers := generic, "float32"
+	if d.simd != nil {
+		set = d.simd.name
 	}
+	if d.bf16 {
+		numbers, info.Epsilon = "bfloat16", 1.0/(1<<8)
+	}
+	info.Detail = fmt.Sprintf("%s %s, %s products, %d workers", runtime.GOARCH, set, numbers, d.workers)
+	return info
 }
 
 // Close does nothing: the device holds nothing of its own.
@@ -56,55 +117,3 @@ func (d *Device) Close() error { return nil }
 
 // Sync returns nil: every operation has ended when it returns.
 func (d *Device) Sync() error { return nil }
-
-// Tasks returns how many tasks each worker has run.
-func (d *Device) Tasks() []int64 {
-	n := make([]int64, d.workers)
-	for i := range d.ran {
-		n[i] = d.ran[i].Load()
-	}
-	return n
-}
-
-// do runs task(0) to task(n-1). Worker w begins with task w; what is left over
-// goes to whoever is free.
-func (d *Device) do(n int, task func(i int)) {
-	workers := min(d.workers, n)
-	var next atomic.Int64
-	next.Store(int64(workers))
-	work := func(w int) {
-		ran := int64(0)
-		for i := w; i < n; i = int(next.Add(1)) - 1 {
-			task(i)
-			ran++
-		}
-		d.ran[w].Add(ran)
-	}
-	var wg sync.WaitGroup
-	for w := 1; w < workers; w++ {
-		wg.Go(func() { work(w) })
-	}
-	if n > 0 {
-		work(0)
-	}
-	wg.Wait()
-}
-
-// taskElements is how many elements an elementwise task should have.
-const taskElements = 1 << 13
-
-// split cuts n items of the given size into tasks and runs task(from, to) on each.
-func (d *Device) split(n, size int, task func(from, to int)) {
-	grain := max(1, taskElements/max(1, size))
-	d.do((n+grain-1)/grain, func(i int) { task(i*grain, min(n, (i+1)*grain)) })
-}
-
-// borrow returns scratch memory for n elements, of undefined content; the
-// function returned with it gives it back.
-func (d *Device) borrow(n int) ([]float32, func()) {
-	p := d.scratch.Get().(*[]float32)
-	if cap(*p) < n {
-		*p = make([]float32, n)
-	}
-	return (*p)[:n], func() { d.scratch.Put(p) }
-}

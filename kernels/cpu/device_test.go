@@ -2,15 +2,47 @@ package cpu_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/seed-5afa5581/graft/internal/random"
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/kernels/cpu"
 	"github.com/seed-5afa5581/graft/kernels/kerneltest"
 )
 
+// Every instruction set that the processor has passes, in both arithmetics,
+// with any number of workers.
 func TestDevice(t *testing.T) {
-	kerneltest.RunWorkers(t, func(workers int) kernels.Device { return cpu.New(workers) })
+	for _, set := range cpu.InstructionSets() {
+		for _, base := range []kernels.Format{kernels.F32, kernels.BF16} {
+			t.Run(set+" "+base.String(), func(t *testing.T) {
+				t.Setenv("GRAFT_CPU", set)
+				if c := cpu.New(1); base == kernels.BF16 && c.For(base).Info() == c.Info() {
+					t.Skip("no bfloat16 products")
+				}
+				kerneltest.RunWorkers(t, func(workers int) kernels.Device { return cpu.New(workers).For(base) })
+			})
+		}
+	}
+}
+
+func TestUnknownInstructionSet(t *testing.T) {
+	t.Setenv("GRAFT_CPU", "mmx")
+	if _, err := kernels.Open("cpu"); err == nil || !strings.Contains(err.Error(), "GRAFT_CPU=mmx: this processor has generic") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A device asked for float32 stays with it.
+func TestFloat32(t *testing.T) {
+	dev, err := kernels.Open("cpu:2,float32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := dev.For(kernels.BF16).Info(); i.Workers != 2 || i.Epsilon != 1.0/(1<<24) {
+		t.Errorf("%+v", i)
+	}
 }
 
 func TestOpaqueDevice(t *testing.T) {
@@ -42,3 +74,38 @@ func TestOpen(t *testing.T) {
 		}
 	}
 }
+
+// A query computed after cached keys is bit for bit what it is in the middle
+// of its sequence, where sums over keys take several blocks too.
+func TestLongRowsAlone(t *testing.T) {
+	const n, width, heads = 1100, 8, 2
+	dev := kernels.Checked(cpu.New(2))
+	arena := kernels.NewArena(dev)
+	random := func(rows int, stream uint64) kernels.Tensor {
+		x := arena.Activation(rows, heads*width)
+		v := make([]float32, x.Len())
+		randomValues(v, stream)
+		dev.Write(x, v)
+		return x
+	}
+	q, k, v := random(n, 1), random(n, 2), random(n, 3)
+	for _, window := range []int{0, 700, 5} {
+		shape := kernels.AttentionShape{Heads: heads, KVHeads: heads, Width: width, Scale: 0.4, Window: window}
+		attend := func(from, to int) []float32 {
+			shape.QStarts, shape.KStarts, shape.KEnds = arena.Ints([]int32{0, int32(to - from)}), arena.Ints([]int32{0}), arena.Ints([]int32{int32(to)})
+			out := arena.Activation(to-from, heads*width)
+			dev.Attention(out, arena.Float32(to-from, heads), q.Slice(from, to), k, v, shape)
+			rows := make([]float32, out.Len())
+			dev.Read(rows, out)
+			return rows
+		}
+		all := attend(0, n)
+		for _, row := range []int{0, 63, 64, 511, 512, 700, 1025, n - 1} {
+			if got := attend(row, row+1); !slices.Equal(got, all[row*heads*width:(row+1)*heads*width]) {
+				t.Errorf("window %d: row %d alone differs", window, row)
+			}
+		}
+	}
+}
+
+func randomValues(v []float32, stream uint64) { random.New(1, random.Sample, stream).Normal(v, 1) }

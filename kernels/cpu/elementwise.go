@@ -6,7 +6,7 @@ import (
 )
 
 // AddBias: y[t] += b.
-func (d *Device) AddBias(y, b kernels.Tensor) {
+func (d *plain) AddBias(y, b kernels.Tensor) {
 	out, bias, c := data(y), data(b), y.Cols
 	d.split(y.Rows, c, func(from, to int) {
 		for t := from; t < to; t++ {
@@ -19,7 +19,7 @@ func (d *Device) AddBias(y, b kernels.Tensor) {
 }
 
 // AddBiasGrad: db += Σ dy[t], run by run.
-func (d *Device) AddBiasGrad(db, dy kernels.Tensor, folds kernels.Ints) {
+func (d *plain) AddBiasGrad(db, dy kernels.Tensor, folds kernels.Ints) {
 	sum, grad, c := data(db), data(dy), dy.Cols
 	d.split(c, dy.Rows, func(from, to int) {
 		for i := from; i < to; i++ {
@@ -35,13 +35,13 @@ func (d *Device) AddBiasGrad(db, dy kernels.Tensor, folds kernels.Ints) {
 }
 
 // Copy: dst = src.
-func (d *Device) Copy(dst, src kernels.Tensor) {
+func (d *plain) Copy(dst, src kernels.Tensor) {
 	out, in := data(dst), data(src)
 	d.split(len(out), 1, func(from, to int) { copy(out[from:to], in[from:to]) })
 }
 
 // Fill sets every element to value.
-func (d *Device) Fill(dst kernels.Tensor, value float32) {
+func (d *plain) Fill(dst kernels.Tensor, value float32) {
 	out := data(dst)
 	d.split(len(out), 1, func(from, to int) {
 		for i := from; i < to; i++ {
@@ -51,7 +51,7 @@ func (d *Device) Fill(dst kernels.Tensor, value float32) {
 }
 
 // Dropout: dst (+)= src/(1-Rate) where the mask keeps an element, 0 elsewhere.
-func (d *Device) Dropout(dst, src kernels.Tensor, p kernels.Dropout, acc bool) {
+func (d *plain) Dropout(dst, src kernels.Tensor, p kernels.Dropout, acc bool) {
 	out, in, c := data(dst), data(src), src.Cols
 	key, limit, scale := p.Key(), uint64(float64(p.Rate)*(1<<32)), 1/(1-p.Rate)
 	d.split(src.Rows, c, func(from, to int) {

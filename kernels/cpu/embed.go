@@ -3,7 +3,7 @@ package cpu
 import "github.com/seed-5afa5581/graft/kernels"
 
 // Embed: x[t] = w[ids[t]].
-func (d *Device) Embed(x kernels.Tensor, w kernels.Matrix, ids kernels.Ints) {
+func (d *plain) Embed(x kernels.Tensor, w kernels.Matrix, ids kernels.Ints) {
 	out, c := data(x), x.Cols
 	d.split(x.Rows, c, func(from, to int) {
 		for t := from; t < to; t++ {
@@ -14,7 +14,7 @@ func (d *Device) Embed(x kernels.Tensor, w kernels.Matrix, ids kernels.Ints) {
 }
 
 // EmbedGrad: dw[ids[t]] += dx[t], in token order: a task owns columns.
-func (d *Device) EmbedGrad(dw, dx kernels.Tensor, ids kernels.Ints) {
+func (d *plain) EmbedGrad(dw, dx kernels.Tensor, ids kernels.Ints) {
 	sum, grad, c := data(dw), data(dx), dx.Cols
 	d.split(c, dx.Rows, func(from, to int) {
 		for t, id := range ids.Host {
@@ -27,7 +27,7 @@ func (d *Device) EmbedGrad(dw, dx kernels.Tensor, ids kernels.Ints) {
 }
 
 // TakeRows: dst[i] = src[rows[i]].
-func (d *Device) TakeRows(dst, src kernels.Tensor, rows kernels.Ints) {
+func (d *plain) TakeRows(dst, src kernels.Tensor, rows kernels.Ints) {
 	out, in, c := data(dst), data(src), src.Cols
 	d.split(dst.Rows, c, func(from, to int) {
 		for i := from; i < to; i++ {
@@ -37,7 +37,7 @@ func (d *Device) TakeRows(dst, src kernels.Tensor, rows kernels.Ints) {
 }
 
 // PutRows: dst[rows[i]] = src[i].
-func (d *Device) PutRows(dst, src kernels.Tensor, rows kernels.Ints) {
+func (d *plain) PutRows(dst, src kernels.Tensor, rows kernels.Ints) {
 	out, in, c := data(dst), data(src), src.Cols
 	d.split(src.Rows, c, func(from, to int) {
 		for i := from; i < to; i++ {

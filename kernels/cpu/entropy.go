@@ -9,7 +9,7 @@ import (
 // CrossEntropy works a row at a time in float64. The denominator is kept as 1 +
 // rest, rest the sum over all but the largest logit, so that neither the loss
 // log1p(rest) nor the gradient -rest/(1+rest) of a sure target rounds to 0.
-func (d *Device) CrossEntropy(stats, logits, weights kernels.Tensor, targets kernels.Ints) {
+func (d *plain) CrossEntropy(stats, logits, weights kernels.Tensor, targets kernels.Ints) {
 	st, l, w, v := data(stats), data(logits), data(weights), logits.Cols
 	d.split(logits.Rows, v, func(from, to int) {
 		for i := from; i < to; i++ {

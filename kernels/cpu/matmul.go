@@ -8,18 +8,23 @@ import "github.com/seed-5afa5581/graft/kernels"
 
 const blockRows = 16
 
+// plain is every operation in plain Go: the specification, and what runs where
+// there is no assembly.
+type plain struct{ *pool }
+
 // MatMul: y = alpha·x·Wᵀ.
 //
 //	for t, o: y[t,o] (+)= alpha · Σ_i x[t,i]·w[o,i]
-func (d *Device) MatMul(y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
+func (d *plain) MatMul(y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
 	if y.Rows == 0 {
 		return
 	}
 	a, out := data(x), result{data(y), y.Cols, alpha, acc}
 	d.do((w.Rows+blockRows-1)/blockRows, func(i int) {
 		from, to := i*blockRows, min(w.Rows, (i+1)*blockRows)
-		scratch, giveBack := d.borrow(blockRows * w.Cols)
-		defer giveBack()
+		lent := d.borrow(blockRows * w.Cols)
+		defer d.giveBack(lent)
+		scratch := lent.f32
 		out.at(0, from).dots(a, rows(scratch, w, from, to), x.Rows, to-from, w.Cols)
 	})
 }
@@ -27,15 +32,16 @@ func (d *Device) MatMul(y, x kernels.Tensor, w kernels.Matrix, alpha float32, ac
 // MatMulGradInput: dx = alpha·dy·W.
 //
 //	for t, i: dx[t,i] (+)= alpha · Σ_o dy[t,o]·w[o,i]
-func (d *Device) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
+func (d *plain) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
 	if dx.Rows == 0 {
 		return
 	}
 	a, out := data(dy), result{data(dx), dx.Cols, alpha, acc}
 	d.do((w.Cols+blockRows-1)/blockRows, func(i int) {
 		from, to := i*blockRows, min(w.Cols, (i+1)*blockRows)
-		scratch, giveBack := d.borrow(blockRows*w.Rows + w.Cols)
-		defer giveBack()
+		lent := d.borrow(blockRows*w.Rows + w.Cols)
+		defer d.giveBack(lent)
+		scratch := lent.f32
 		columns(scratch, w, from, to, scratch[blockRows*w.Rows:])
 		out.at(0, from).dots(a, scratch, dy.Rows, to-from, w.Rows)
 	})
@@ -44,15 +50,16 @@ func (d *Device) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, alpha 
 // MatMulGradWeight: dw += alpha·dyᵀ·x, run by run.
 //
 //	for each run, o, i: dw[o,i] += alpha · Σ_t dy[t,o]·x[t,i]
-func (d *Device) MatMulGradWeight(dw, dy, x kernels.Tensor, alpha float32, folds kernels.Ints) {
+func (d *plain) MatMulGradWeight(dw, dy, x kernels.Tensor, alpha float32, folds kernels.Ints) {
 	g, a, out := data(dy), data(x), result{data(dw), dw.Cols, alpha, true}
 	outBlocks := (dw.Rows + blockRows - 1) / blockRows
 	inBlocks := (dw.Cols + blockRows - 1) / blockRows
 	d.do(outBlocks*inBlocks, func(task int) {
 		o, i := task/inBlocks*blockRows, task%inBlocks*blockRows
 		oEnd, iEnd := min(dw.Rows, o+blockRows), min(dw.Cols, i+blockRows)
-		scratch, giveBack := d.borrow(2 * blockRows * x.Rows)
-		defer giveBack()
+		lent := d.borrow(2 * blockRows * x.Rows)
+		defer d.giveBack(lent)
+		scratch := lent.f32
 		left, right := scratch[:blockRows*x.Rows], scratch[blockRows*x.Rows:]
 		eachRun(folds, x.Rows, func(from, to int) {
 			turn(left, g, dy.Cols, from, to, o, oEnd)

@@ -7,7 +7,7 @@ import (
 )
 
 // RMSNorm: y = x·rstd·gain with rstd = 1/√(mean(x²)+eps).
-func (d *Device) RMSNorm(y, rstd, x, gain kernels.Tensor, eps float32) {
+func (d *plain) RMSNorm(y, rstd, x, gain kernels.Tensor, eps float32) {
 	out, inv, in, g, c := data(y), data(rstd), data(x), data(gain), x.Cols
 	d.split(x.Rows, c, func(from, to int) {
 		for n := from; n < to; n++ {
@@ -26,7 +26,7 @@ func (d *Device) RMSNorm(y, rstd, x, gain kernels.Tensor, eps float32) {
 }
 
 // RMSNormGrad: dx = rstd·(dy·gain - x·rstd²·mean(dy·gain·x)).
-func (d *Device) RMSNormGrad(dx, dgain, dy, x, rstd, gain kernels.Tensor, folds kernels.Ints, acc bool) {
+func (d *plain) RMSNormGrad(dx, dgain, dy, x, rstd, gain kernels.Tensor, folds kernels.Ints, acc bool) {
 	din, dout, in, inv, g, c := data(dx), data(dy), data(x), data(rstd), data(gain), x.Cols
 	if !dgain.None() {
 		d.gainGrad(data(dgain), dout, in, inv, x.Rows, c, folds)
@@ -51,10 +51,11 @@ func (d *Device) RMSNormGrad(dx, dgain, dy, x, rstd, gain kernels.Tensor, folds 
 }
 
 // gainGrad: dgain += Σ dy·x·rstd, run by run.
-func (d *Device) gainGrad(dgain, dy, x, rstd []float32, n, c int, folds kernels.Ints) {
+func (d *plain) gainGrad(dgain, dy, x, rstd []float32, n, c int, folds kernels.Ints) {
 	d.split(c, n, func(from, to int) {
-		sum, giveBack := d.borrow(to - from)
-		defer giveBack()
+		lent := d.borrow(to - from)
+		defer d.giveBack(lent)
+		sum := lent.f32
 		eachRun(folds, n, func(first, end int) {
 			clear(sum)
 			for t := first; t < end; t++ {

@@ -10,7 +10,7 @@ import (
 const sumChunk = 1 << 12
 
 // SumSquares: dst = Σ x², in float64 and in fixed chunks.
-func (d *Device) SumSquares(dst, x kernels.Tensor) {
+func (d *plain) SumSquares(dst, x kernels.Tensor) {
 	v := data(x)
 	sums := make([]float64, (len(v)+sumChunk-1)/sumChunk)
 	d.do(len(sums), func(i int) {
@@ -26,7 +26,7 @@ func (d *Device) SumSquares(dst, x kernels.Tensor) {
 }
 
 // AdamW computes an element's step in float64 and rounds what it stores.
-func (d *Device) AdamW(w, m, v, g kernels.Tensor, h kernels.AdamW) {
+func (d *plain) AdamW(w, m, v, g kernels.Tensor, h kernels.AdamW) {
 	weight, mean, square, grad := data(w), data(m), data(v), data(g)
 	keep := 1 - h.LR*h.WeightDecay
 	size := h.LR / (1 - math.Pow(h.Beta1, float64(h.Step)))

@@ -3,7 +3,7 @@ package cpu
 import "github.com/seed-5afa5581/graft/kernels"
 
 // RoPE rotates the pairs (i, i+R/2) of every head of every row.
-func (d *Device) RoPE(x, table kernels.Tensor, positions kernels.Ints, heads int, inverse bool) {
+func (d *plain) RoPE(x, table kernels.Tensor, positions kernels.Ints, heads int, inverse bool) {
 	v, angles, half, width := data(x), data(table), table.Cols/2, x.Cols/heads
 	d.split(x.Rows, x.Cols, func(from, to int) {
 		for t := from; t < to; t++ {

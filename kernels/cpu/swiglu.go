@@ -3,7 +3,7 @@ package cpu
 import "github.com/seed-5afa5581/graft/kernels"
 
 // SwiGLU: y = gate·σ(gate)·up.
-func (d *Device) SwiGLU(y, gate, up kernels.Tensor) {
+func (d *plain) SwiGLU(y, gate, up kernels.Tensor) {
 	out, g, u := data(y), data(gate), data(up)
 	d.split(len(out), 1, func(from, to int) {
 		for i := from; i < to; i++ {
@@ -13,7 +13,7 @@ func (d *Device) SwiGLU(y, gate, up kernels.Tensor) {
 }
 
 // SwiGLUGrad: dgate = dy·up·σ·(1 + gate·(1-σ)), dup = dy·gate·σ.
-func (d *Device) SwiGLUGrad(dgate, dup, dy, gate, up kernels.Tensor) {
+func (d *plain) SwiGLUGrad(dgate, dup, dy, gate, up kernels.Tensor) {
 	dg, du, dout, g, u := data(dgate), data(dup), data(dy), data(gate), data(up)
 	d.split(len(dg), 1, func(from, to int) {
 		for i := from; i < to; i++ {

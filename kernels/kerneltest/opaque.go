@@ -40,6 +40,9 @@ func (o *opaque) Info() kernels.Info {
 	return kernels.Info{Name: "opaque", Detail: "bfloat16 on " + i.Name, Workers: i.Workers, Epsilon: 1.0 / (1 << 8), Width: 8}
 }
 
+// For returns the device itself: its activations are bfloat16 for every base.
+func (o *opaque) For(kernels.Format) kernels.Device { return o }
+
 func (o *opaque) Close() error {
 	for _, a := range o.idle {
 		a.Free()

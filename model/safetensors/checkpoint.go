@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 )
@@ -28,6 +27,9 @@ type Checkpoint struct {
 
 // OpenCheckpoint maps the files of the model in a directory.
 func OpenCheckpoint(dir string) (*Checkpoint, error) {
+	if err := checkDir(dir); err != nil {
+		return nil, err
+	}
 	return openCheckpoint(os.DirFS(dir), dir, func(name string) (*File, error) { return Open(filepath.Join(dir, name)) })
 }
 
@@ -43,25 +45,40 @@ func OpenCheckpointFS(files fs.FS) (*Checkpoint, error) {
 }
 
 func openCheckpoint(files fs.FS, dir string, open func(name string) (*File, error)) (*Checkpoint, error) {
-	index, err := fs.ReadFile(files, IndexFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := fs.Stat(files, SingleFile); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("safetensors: %s: neither %s nor %s%s", dir, SingleFile, IndexFile, otherWeights(files))
-		}
+	// With both, transformers takes the single file too.
+	if _, err := fs.Stat(files, SingleFile); !errors.Is(err, fs.ErrNotExist) {
 		file, err := open(SingleFile)
 		if err != nil {
 			return nil, err
 		}
 		return single(file), nil
 	}
+	index, err := fs.ReadFile(files, IndexFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("safetensors: %s: neither %s nor %s%s", dir, SingleFile, IndexFile, otherWeights(files))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
+		return nil, fmt.Errorf("safetensors: %s: %w", dir, err)
 	}
 	weightMap, err := parseIndex(index)
 	if err != nil {
-		return nil, fmt.Errorf("safetensors: %s: %w", path.Join(dir, IndexFile), err)
+		return nil, fmt.Errorf("safetensors: %s: %w", filepath.Join(dir, IndexFile), err)
 	}
 	return sharded(dir, weightMap, open)
+}
+
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("safetensors: %s: no such directory", dir)
+	}
+	if err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("safetensors: %s: a file: give the directory that holds the model", dir)
+	}
+	return nil
 }
 
 // otherWeights gives advice when a directory holds weights in other formats.
@@ -94,7 +111,7 @@ func parseIndex(text []byte) (map[string]string, error) {
 		return nil, errors.New("weight_map is missing or empty")
 	}
 	for tensor, shard := range index.WeightMap {
-		if shard != filepath.Base(shard) || shard == "." || shard == ".." {
+		if shard != filepath.Base(shard) || !filepath.IsLocal(shard) || shard == "." {
 			return nil, fmt.Errorf("tensor %q is in %q, which is no file name in the same directory", tensor, shard)
 		}
 	}
@@ -103,7 +120,7 @@ func parseIndex(text []byte) (map[string]string, error) {
 
 // sharded opens the shards and checks that they hold what the index says.
 func sharded(dir string, weightMap map[string]string, open func(string) (*File, error)) (_ *Checkpoint, err error) {
-	c := &Checkpoint{holder: map[string]*File{}}
+	c, shardOf := &Checkpoint{holder: map[string]*File{}}, map[string]string{}
 	defer func() {
 		if err != nil {
 			c.Close()
@@ -111,28 +128,31 @@ func sharded(dir string, weightMap map[string]string, open func(string) (*File, 
 	}()
 	for _, shard := range slices.Compact(slices.Sorted(maps.Values(weightMap))) {
 		file, err := open(shard)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("safetensors: %s: no %s, which %s names: get the files that are missing", dir, shard, IndexFile)
+		}
 		if err != nil {
 			return nil, err
 		}
 		c.files = append(c.files, file)
 		for _, name := range file.Names() {
 			if c.holder[name] != nil {
-				return nil, fmt.Errorf("safetensors: %s: tensor %q is in %s and in %s", dir, name, c.holder[name].name, file.name)
+				return nil, fmt.Errorf("safetensors: %s: tensor %q is in %s and in %s", dir, name, shardOf[name], shard)
 			}
-			c.holder[name] = file
+			c.holder[name], shardOf[name] = file, shard
 			c.names = append(c.names, name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(weightMap)) {
-		if c.holder[name] == nil || path.Base(filepath.ToSlash(c.holder[name].name)) != weightMap[name] {
-			return nil, fmt.Errorf("safetensors: %s: tensor %q is not in %s, where the index has it", dir, name, weightMap[name])
+		if shardOf[name] != weightMap[name] {
+			return nil, fmt.Errorf("safetensors: %s: tensor %q is not in %s, where %s has it", dir, name, weightMap[name], IndexFile)
 		}
 	}
 	return c, nil
 }
 
 // Names returns the names of the tensors, shard by shard.
-func (c *Checkpoint) Names() []string { return c.names }
+func (c *Checkpoint) Names() []string { return slices.Clone(c.names) }
 
 // Tensor returns the tensor of a name. Its data is valid until Close.
 func (c *Checkpoint) Tensor(name string) (Tensor, bool) {
@@ -143,7 +163,8 @@ func (c *Checkpoint) Tensor(name string) (Tensor, bool) {
 	return f.Tensor(name)
 }
 
-// Close ends the mappings: no tensor of the checkpoint may be used after it.
+// Close ends the mappings: no tensor of the checkpoint may be used after it,
+// unless it was kept.
 func (c *Checkpoint) Close() error {
 	var faults []error
 	for _, f := range c.files {

@@ -1,11 +1,6 @@
 package safetensors
 
-import (
-	"fmt"
-	"os"
-
-	"github.com/edsrzf/mmap-go"
-)
+import "fmt"
 
 // A File is one safetensors file.
 type File struct {
@@ -14,49 +9,33 @@ type File struct {
 	name    string
 	tensors []Tensor // in the order of their bytes
 	index   map[string]int
-	mapping mmap.MMap
+	mapping *mapping // nil for a file that Parse read
 }
 
 // Open maps a file into memory and checks it.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	m, err := openMapping(path)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	f, err := Parse(path, m.bytes)
 	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("safetensors: %s: not a file", path)
-	}
-	if info.Size() == 0 {
-		return nil, fmt.Errorf("safetensors: %s: the file is empty", path)
-	}
-	m, err := mmap.Map(f, mmap.COPY, 0)
-	if err != nil {
-		return nil, fmt.Errorf("safetensors: %s: %w", path, err)
-	}
-	file, err := Parse(path, m)
-	if err != nil {
-		m.Unmap()
+		m.close()
 		return nil, err
 	}
-	file.mapping = m
-	return file, nil
+	f.mapping = m
+	for i := range f.tensors {
+		f.tensors[i].mapping = m
+	}
+	return f, nil
 }
 
 // Parse reads a file's content; name is for errors. The tensors are slices of
 // data.
 func Parse(name string, data []byte) (*File, error) {
 	f := &File{name: name, index: map[string]int{}}
-	var err error
-	if f.tensors, f.Metadata, err = parse(data); err != nil {
+	if err := f.parse(data); err != nil {
 		return nil, fmt.Errorf("safetensors: %s: %w", name, err)
-	}
-	for i, t := range f.tensors {
-		f.index[t.Name] = i
 	}
 	return f, nil
 }
@@ -79,14 +58,15 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	return f.tensors[i], true
 }
 
-// Close ends the mapping: no tensor of the file may be used after it.
+// Close ends the mapping: no tensor of the file may be used after it, unless it
+// was kept. A file that Parse read has nothing to close.
 func (f *File) Close() error {
 	if f.mapping == nil {
 		return nil
 	}
 	m := f.mapping
 	f.mapping, f.tensors, f.index = nil, nil, nil
-	if err := m.Unmap(); err != nil {
+	if err := m.close(); err != nil {
 		return fmt.Errorf("safetensors: %s: %w", f.name, err)
 	}
 	return nil

@@ -2,11 +2,10 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -18,8 +17,27 @@ const maxHeader = 100_000_000
 // metadataKey is the header's one entry that is no tensor.
 const metadataKey = "__metadata__"
 
-// parse reads a whole file and returns its tensors in the order of their bytes.
-func parse(data []byte) (tensors []Tensor, metadata map[string]string, err error) {
+// entryKeys are what a tensor's entry has, in any order.
+var entryKeys = [...]string{"dtype", "shape", "data_offsets"}
+
+// parse reads a whole file into f.
+func (f *File) parse(data []byte) error {
+	header, body, err := cut(data)
+	if err != nil {
+		return err
+	}
+	h := headerReader{scanner: scanner{text: header}, body: body, file: f}
+	if err := h.read(); err != nil {
+		return err
+	}
+	return h.place()
+}
+
+// cut returns a file's header and the tensors' bytes.
+func cut(data []byte) (header, body []byte, err error) {
+	if bytes.HasPrefix(data, []byte("version https://git-lfs")) {
+		return nil, nil, errors.New("a pointer of Git LFS, not the file: fetch it with git lfs pull")
+	}
 	if len(data) < 8 {
 		return nil, nil, fmt.Errorf("%d bytes are too few for the length of a header: the file is cut off or no safetensors file", len(data))
 	}
@@ -28,202 +46,138 @@ func parse(data []byte) (tensors []Tensor, metadata map[string]string, err error
 		return nil, nil, fmt.Errorf("header of %d bytes: at most %d are allowed, so this is no safetensors file", n, maxHeader)
 	}
 	if n > uint64(len(data)-8) {
-		return nil, nil, fmt.Errorf("header of %d bytes in a file of %d: the file is cut off", n, len(data))
+		return nil, nil, fmt.Errorf("header of %d bytes in a file of %d: the file is cut off or no safetensors file", n, len(data))
 	}
-	header, body := data[8:8+n], data[8+n:]
+	header, body = data[8:8+n], data[8+n:]
 	if !utf8.Valid(header) {
 		return nil, nil, errors.New("the header is not UTF-8")
 	}
 	if len(header) == 0 || header[0] != '{' {
 		return nil, nil, errors.New("the header does not begin with {")
 	}
-	h := headerReader{body: body, d: json.NewDecoder(bytes.NewReader(header))}
-	h.d.UseNumber()
-	if err := h.read(); err != nil {
-		return nil, nil, err
-	}
-	if err := h.place(); err != nil {
-		return nil, nil, err
-	}
-	return h.tensors, h.metadata, nil
+	return header, body, nil
 }
 
-// A headerReader reads the header token by token: decoding into maps would hide
-// that a name comes twice.
+// A headerReader fills a File from its header.
 type headerReader struct {
-	d        *json.Decoder
-	body     []byte
-	tensors  []Tensor
-	begins   []int64 // of each tensor in body
-	metadata map[string]string
+	scanner
+	body   []byte
+	file   *File
+	begins []int // of each tensor in body
 }
 
 func (h *headerReader) read() error {
-	err := h.object("the header", func(name string) error {
-		if name == metadataKey {
-			return h.readMetadata()
-		}
-		return h.readTensor(name)
-	})
-	if err != nil {
+	if err := h.object(h.readEntry); err != nil {
 		return err
 	}
-	if _, err := h.d.Token(); err != io.EOF {
-		return errors.New("the header goes on after its object")
+	if h.peek(); h.at < len(h.text) {
+		return h.unexpected("the end of the header")
 	}
 	return nil
 }
 
-// object reads an object and calls value for each of its keys, which must
-// differ, to read the value.
-func (h *headerReader) object(what string, value func(key string) error) error {
-	if err := h.delim(what, '{'); err != nil {
-		return err
-	}
-	seen := map[string]bool{}
-	for h.d.More() {
-		t, err := h.d.Token()
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, unexpected(err))
+func (h *headerReader) readEntry(name string) error {
+	if name == metadataKey {
+		if h.file.Metadata != nil {
+			return fmt.Errorf("the header has two %s", metadataKey)
 		}
-		key := t.(string)
-		if seen[key] {
-			return fmt.Errorf("%s names %q twice", what, key)
-		}
-		seen[key] = true
-		if err := value(key); err != nil {
-			return err
-		}
+		return h.readMetadata()
 	}
-	return h.delim(what, '}')
-}
-
-func (h *headerReader) delim(what string, want json.Delim) error {
-	t, err := h.d.Token()
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, unexpected(err))
+	if _, twice := h.file.index[name]; twice {
+		return fmt.Errorf("two tensors are named %q", name)
 	}
-	if t != want {
-		return fmt.Errorf("%s: %v instead of %v", what, t, want)
+	if err := h.readTensor(name); err != nil {
+		return fmt.Errorf("tensor %q: %w", name, err)
 	}
 	return nil
-}
-
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 func (h *headerReader) readMetadata() error {
-	h.metadata = map[string]string{}
-	return h.object(metadataKey, func(key string) error {
-		t, err := h.d.Token()
-		if err != nil {
-			return fmt.Errorf("%s: %w", metadataKey, unexpected(err))
+	metadata := map[string]string{}
+	h.file.Metadata = metadata
+	err := h.object(func(key string) (err error) {
+		if _, twice := metadata[key]; twice {
+			return fmt.Errorf("%q comes twice", key)
 		}
-		s, ok := t.(string)
-		if !ok {
-			return fmt.Errorf("%s: %q is not a string", metadataKey, key)
-		}
-		h.metadata[key] = s
-		return nil
+		metadata[key], err = h.string("a string")
+		return err
 	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", metadataKey, err)
+	}
+	return nil
 }
 
 // readTensor reads one tensor's entry and checks it by itself.
 func (h *headerReader) readTensor(name string) error {
-	t, what := Tensor{Name: name, Shape: []int{}}, fmt.Sprintf("tensor %q", name)
-	var offsets []int64
-	missing := map[string]bool{"dtype": true, "shape": true, "data_offsets": true}
-	err := h.object(what, func(key string) (err error) {
-		delete(missing, key)
+	t := Tensor{Name: name}
+	var offsets []int
+	var seen [len(entryKeys)]bool
+	err := h.object(func(key string) (err error) {
+		i := slices.Index(entryKeys[:], key)
+		if i < 0 {
+			return fmt.Errorf("unknown key %q", key)
+		}
+		if seen[i] {
+			return fmt.Errorf("%s comes twice", key)
+		}
+		seen[i] = true
 		switch key {
 		case "dtype":
-			t.DType, err = h.dtype(what)
+			t.DType, err = h.dtype()
 		case "shape":
-			var dims []int64
-			if dims, err = h.numbers(what + ": shape"); err == nil {
-				t.Shape = toInts(dims)
-			}
+			t.Shape, err = h.sizes()
 		case "data_offsets":
-			offsets, err = h.numbers(what + ": data_offsets")
-		default:
-			err = fmt.Errorf("%s: unknown key %q", what, key)
+			offsets, err = h.sizes()
 		}
-		return err
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, key := range []string{"dtype", "shape", "data_offsets"} {
-		if missing[key] {
-			return fmt.Errorf("%s: no %s", what, key)
-		}
+	if i := slices.Index(seen[:], false); i >= 0 {
+		return fmt.Errorf("no %s", entryKeys[i])
 	}
 	if t.Data, err = h.slice(t, offsets); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return err
 	}
-	h.tensors, h.begins = append(h.tensors, t), append(h.begins, offsets[0])
+	h.file.index[name] = len(h.begins)
+	h.file.tensors, h.begins = append(h.file.tensors, t), append(h.begins, offsets[0])
 	return nil
 }
 
-func toInts(v []int64) []int {
-	n := make([]int, len(v))
-	for i, x := range v {
-		n[i] = int(x)
-	}
-	return n
-}
-
-func (h *headerReader) dtype(what string) (DType, error) {
-	t, err := h.d.Token()
+func (h *headerReader) dtype() (DType, error) {
+	s, err := h.string("a type's name")
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", what, unexpected(err))
+		return "", err
 	}
-	s, ok := t.(string)
-	if !ok || DType(s).Bits() == 0 {
-		return "", fmt.Errorf("%s: unknown dtype %v", what, t)
+	if DType(s).Bits() == 0 {
+		return "", fmt.Errorf("unknown type %q", s)
 	}
 	return DType(s), nil
 }
 
-// numbers reads an array of integers that are not negative.
-func (h *headerReader) numbers(what string) (list []int64, err error) {
-	if err := h.delim(what, '['); err != nil {
-		return nil, err
-	}
-	for h.d.More() {
-		t, err := h.d.Token()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, unexpected(err))
-		}
-		number, ok := t.(json.Number)
-		n, err := number.Int64()
-		if !ok || err != nil || n < 0 || n > math.MaxInt {
-			return nil, fmt.Errorf("%s: %v is not a size", what, t)
-		}
-		list = append(list, n)
-	}
-	return list, h.delim(what, ']')
-}
-
 // slice returns a tensor's bytes after checking that they are inside the file
 // and as many as its type and shape say.
-func (h *headerReader) slice(t Tensor, offsets []int64) ([]byte, error) {
+func (h *headerReader) slice(t Tensor, offsets []int) ([]byte, error) {
 	if len(offsets) != 2 {
 		return nil, fmt.Errorf("%d data_offsets instead of 2", len(offsets))
 	}
 	begin, end := offsets[0], offsets[1]
-	if begin > end || end > int64(len(h.body)) {
-		return nil, fmt.Errorf("data_offsets %d to %d are outside the %d bytes of data: the file is cut off or damaged", begin, end, len(h.body))
+	if begin > end {
+		return nil, fmt.Errorf("data_offsets begin at %d, after their end at %d", begin, end)
+	}
+	if end > len(h.body) {
+		return nil, fmt.Errorf("data_offsets end at %d of %d bytes of data: the file is cut off or damaged", end, len(h.body))
 	}
 	size, err := byteSize(t.DType, t.Shape)
 	if err != nil {
 		return nil, err
 	}
-	if size != end-begin {
+	if size != int64(end-begin) {
 		return nil, fmt.Errorf("%d bytes for %s %v, which has %d", end-begin, t.DType, t.Shape, size)
 	}
 	return h.body[begin:end:end], nil
@@ -231,17 +185,14 @@ func (h *headerReader) slice(t Tensor, offsets []int64) ([]byte, error) {
 
 // byteSize returns how many bytes a tensor has.
 func byteSize(d DType, shape []int) (int64, error) {
-	n := int64(1)
+	n := int64(d.Bits())
 	for _, s := range shape {
 		if s > 0 && n > math.MaxInt64/int64(s) {
 			return 0, fmt.Errorf("shape %v overflows", shape)
 		}
 		n *= int64(s)
 	}
-	if b := int64(d.Bits()); b > 0 && n > math.MaxInt64/b {
-		return 0, fmt.Errorf("shape %v overflows", shape)
-	}
-	if n *= int64(d.Bits()); n%8 != 0 {
+	if n%8 != 0 {
 		return 0, fmt.Errorf("%s %v does not fill whole bytes", d, shape)
 	}
 	return n / 8, nil
@@ -250,32 +201,28 @@ func byteSize(d DType, shape []int) (int64, error) {
 // place sorts the tensors by their bytes, which must follow one another without
 // gap or overlap from the first byte of the data to the last.
 func (h *headerReader) place() error {
-	order := make([]int, len(h.tensors))
+	tensors, order := h.file.tensors, make([]int, len(h.begins))
 	for i := range order {
 		order[i] = i
 	}
-	end := func(i int) int64 { return h.begins[i] + int64(len(h.tensors[i].Data)) }
-	slices.SortStableFunc(order, func(a, b int) int {
-		if h.begins[a] != h.begins[b] {
-			return int(h.begins[a] - h.begins[b])
-		}
-		return int(end(a) - end(b)) // empty tensors first
+	end := func(i int) int { return h.begins[i] + len(tensors[i].Data) }
+	slices.SortStableFunc(order, func(a, b int) int { // empty tensors first
+		return cmp.Or(cmp.Compare(h.begins[a], h.begins[b]), cmp.Compare(end(a), end(b)))
 	})
-	sorted, at := make([]Tensor, 0, len(order)), int64(0)
-	for _, i := range order {
-		name := h.tensors[i].Name
-		if h.begins[i] > at {
-			return fmt.Errorf("a gap of %d bytes before tensor %q", h.begins[i]-at, name)
-		}
-		if h.begins[i] < at {
-			return fmt.Errorf("tensor %q overlaps the one before it by %d bytes", name, at-h.begins[i])
+	sorted, at := make([]Tensor, len(order)), 0
+	for rank, i := range order {
+		t := tensors[i]
+		if gap := h.begins[i] - at; gap > 0 {
+			return fmt.Errorf("a gap of %d bytes before tensor %q", gap, t.Name)
+		} else if gap < 0 {
+			return fmt.Errorf("tensor %q overlaps the one before it by %d bytes", t.Name, -gap)
 		}
 		at = end(i)
-		sorted = append(sorted, h.tensors[i])
+		sorted[rank], h.file.index[t.Name] = t, rank
 	}
-	if at != int64(len(h.body)) {
-		return fmt.Errorf("%d bytes after the last tensor", int64(len(h.body))-at)
+	if at != len(h.body) {
+		return fmt.Errorf("%d bytes after the last tensor", len(h.body)-at)
 	}
-	h.tensors = sorted
+	h.file.tensors = sorted
 	return nil
 }

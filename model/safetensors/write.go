@@ -2,12 +2,14 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/seed-5afa5581/graft/internal/atomicfile"
 )
@@ -27,8 +29,11 @@ func Float32Entry(name string, d DType, shape []int, v []float32) Entry {
 }
 
 // Write writes a file that is there whole or not at all. Without metadata it
-// gets {"format":"pt"}, which transformers asks for.
+// gets {"format":"pt"}, which transformers asks for. Larger types come first, so
+// that every tensor begins at a multiple of its elements' size; among those of
+// one size the order is that of entries.
 func Write(file string, metadata map[string]string, entries []Entry) error {
+	entries = aligned(entries)
 	header, err := makeHeader(metadata, entries)
 	if err != nil {
 		return fmt.Errorf("safetensors: %s: %w", file, err)
@@ -50,30 +55,39 @@ func Write(file string, metadata map[string]string, entries []Entry) error {
 	return nil
 }
 
+// aligned returns the entries in the order that Write promises.
+func aligned(entries []Entry) []Entry {
+	return slices.SortedStableFunc(slices.Values(entries), func(a, b Entry) int {
+		return cmp.Compare(b.DType.Bits(), a.DType.Bits())
+	})
+}
+
 // write writes the entry's bytes and counts them.
 func (e Entry) write(w io.Writer) error {
 	size, err := e.size()
 	if err != nil {
 		return err
 	}
-	counted := counter{w: w}
+	counted := counter{w: w, left: size}
 	if err := e.Write(&counted); err != nil {
 		return fmt.Errorf("tensor %q: %w", e.Name, err)
 	}
-	if counted.n != size {
-		return fmt.Errorf("tensor %q: %d bytes written of %d", e.Name, counted.n, size)
+	if counted.left != 0 {
+		return fmt.Errorf("tensor %q: %d bytes written of %d", e.Name, size-counted.left, size)
 	}
 	return nil
 }
 
+// size checks the entry and returns how many bytes it has.
 func (e Entry) size() (int64, error) {
-	for _, s := range e.Shape {
-		if s < 0 {
-			return 0, fmt.Errorf("tensor %q: shape %v", e.Name, e.Shape)
-		}
+	if e.Name == metadataKey || !utf8.ValidString(e.Name) {
+		return 0, fmt.Errorf("tensor %q: not a name that the format allows", e.Name)
 	}
 	if e.DType.Bits() == 0 {
-		return 0, fmt.Errorf("tensor %q: unknown dtype %q", e.Name, e.DType)
+		return 0, fmt.Errorf("tensor %q: unknown type %q", e.Name, e.DType)
+	}
+	if slices.ContainsFunc(e.Shape, func(n int) bool { return n < 0 }) {
+		return 0, fmt.Errorf("tensor %q: shape %v", e.Name, e.Shape)
 	}
 	n, err := byteSize(e.DType, e.Shape)
 	if err != nil {
@@ -82,14 +96,18 @@ func (e Entry) size() (int64, error) {
 	return n, nil
 }
 
+// A counter passes on as many bytes as are left.
 type counter struct {
-	w io.Writer
-	n int64
+	w    io.Writer
+	left int64
 }
 
 func (c *counter) Write(b []byte) (int, error) {
+	if int64(len(b)) > c.left {
+		return 0, errors.New("more bytes written than its type and shape say")
+	}
 	n, err := c.w.Write(b)
-	c.n += int64(n)
+	c.left -= int64(n)
 	return n, err
 }
 
@@ -99,24 +117,23 @@ func makeHeader(metadata map[string]string, entries []Entry) ([]byte, error) {
 	if metadata == nil {
 		metadata = map[string]string{"format": "pt"}
 	}
+	if err := checkMetadata(metadata); err != nil {
+		return nil, err
+	}
+	if err := checkNames(entries); err != nil {
+		return nil, err
+	}
 	var text bytes.Buffer
 	text.Write(make([]byte, 8))
 	text.WriteString(`{"` + metadataKey + `":`)
 	text.Write(marshal(metadata))
-	seen, at := map[string]bool{metadataKey: true}, int64(0)
+	at := int64(0)
 	for _, e := range entries {
-		if seen[e.Name] {
-			return nil, fmt.Errorf("tensor %q comes twice", e.Name)
-		}
-		seen[e.Name] = true
 		size, err := e.size()
 		if err != nil {
 			return nil, err
 		}
-		shape := e.Shape
-		if shape == nil {
-			shape = []int{}
-		}
+		shape := append([]int{}, e.Shape...) // [] rather than null
 		fmt.Fprintf(&text, `,%s:{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}`, marshal(e.Name), e.DType, marshal(shape), at, at+size)
 		at += size
 	}
@@ -132,62 +149,28 @@ func makeHeader(metadata map[string]string, entries []Entry) ([]byte, error) {
 	return header, nil
 }
 
-// marshal returns the JSON of strings, numbers and maps of them.
-func marshal(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
-
-// WriteSharded writes a model into dir: one file, or where that would be larger
-// than maxBytes, several with an index, named as Hugging Face does. The index
-// comes last, so that a directory with one is whole.
-func WriteSharded(dir string, maxBytes int64, metadata map[string]string, entries []Entry) error {
-	shards, total, err := split(entries, maxBytes)
-	if err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	if len(shards) <= 1 {
-		return Write(filepath.Join(dir, SingleFile), metadata, entries)
-	}
-	weightMap := map[string]string{}
-	for i, shard := range shards {
-		name := fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, len(shards))
-		if err := Write(filepath.Join(dir, name), metadata, shard); err != nil {
-			return err
+func checkMetadata(metadata map[string]string) error {
+	for key, value := range metadata {
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return fmt.Errorf("metadata %q: %q is not UTF-8", key, value)
 		}
-		for _, e := range shard {
-			weightMap[e.Name] = name
-		}
-	}
-	index, err := json.MarshalIndent(map[string]any{
-		"metadata": map[string]int64{"total_size": total}, "weight_map": weightMap,
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Bytes(filepath.Join(dir, IndexFile), append(index, '\n')); err != nil {
-		return fmt.Errorf("safetensors: %w", err)
 	}
 	return nil
 }
 
-// split deals the entries into files of at most maxBytes; a larger tensor gets
-// one of its own.
-func split(entries []Entry, maxBytes int64) (shards [][]Entry, total int64, err error) {
-	var size int64
+func checkNames(entries []Entry) error {
+	seen := map[string]bool{}
 	for _, e := range entries {
-		n, err := e.size()
-		if err != nil {
-			return nil, 0, err
+		if seen[e.Name] {
+			return fmt.Errorf("two tensors are named %q", e.Name)
 		}
-		if len(shards) == 0 || size+n > maxBytes {
-			shards, size = append(shards, nil), 0
-		}
-		last := len(shards) - 1
-		shards[last], size, total = append(shards[last], e), size+n, total+n
+		seen[e.Name] = true
 	}
-	return shards, total, nil
+	return nil
+}
+
+// marshal returns the JSON of strings, numbers and maps of them.
+func marshal(v any) []byte {
+	b, _ := json.Marshal(v) // always works for these
+	return b
 }

@@ -1,0 +1,209 @@
+package main
+
+// packs writes what turns rows of a matrix into panels: transpose, where the
+// summed dimension lies along the rows, and interleave, where it lies across;
+// and the expanders from one storage format to another.
+func (g *gen) packs() {
+	var pairs []uint32
+	for i := range uint32(16) {
+		pairs = append(pairs, i|(16+i)<<16)
+	}
+	g.table("pairs", pairs)
+	g.transpose()
+	g.narrow(false)
+	g.narrow(true)
+	g.widen("widenBF16", "bfloat16", func() {
+		g.p("VPMOVZXWD (R8), Z0")
+		g.p("VPSLLD $16, Z0, Z0")
+	})
+	g.widen("widenF16", "half precision", func() { g.p("VCVTPH2PS (R8), Z0") })
+	g.interleave(false)
+	g.interleave(true)
+}
+
+// transpose reads 16 rows of 16 units with four 128-bit loads a register, so
+// that two stages of unpacking are left.
+func (g *gen) transpose() {
+	g.fn(": turns n blocks of 16 rows by 16 units, ld bytes from row to row, into panels: unit-major.",
+		"transpose", "(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)", 4)
+	g.p("MOVQ n+0(FP), AX")
+	g.p("MOVQ src+8(FP), SI")
+	g.p("MOVQ ld+16(FP), CX")
+	g.p("MOVQ dst+24(FP), DI")
+	g.p("LEAQ (CX)(CX*2), R8")
+	g.p("LEAQ (SI)(CX*4), R10")
+	g.p("LEAQ (R10)(CX*4), R11")
+	g.p("LEAQ (R11)(CX*4), R12")
+	g.p("PCALIGN $64")
+	g.l("loop")
+	bases := []string{"SI", "R10", "R11", "R12"}
+	offsets := []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
+	for c := range 4 {
+		z := 16 * (c & 1)
+		for r := range 4 {
+			g.p("VMOVUPS %d(%s)%s, X%d", 16*c, bases[0], offsets[r], z+r)
+			for b := 1; b < 4; b++ {
+				g.p("VINSERTF32X4 $%d, %d(%s)%s, Z%d, Z%d", b, 16*c, bases[b], offsets[r], z+r, z+r)
+			}
+		}
+		for _, u := range []struct {
+			op           string
+			b, a, result int
+		}{
+			{"VUNPCKLPS", 1, 0, 4}, {"VUNPCKHPS", 1, 0, 5}, {"VUNPCKLPS", 3, 2, 6}, {"VUNPCKHPS", 3, 2, 7},
+			{"VUNPCKLPD", 6, 4, 8}, {"VUNPCKHPD", 6, 4, 9}, {"VUNPCKLPD", 7, 5, 10}, {"VUNPCKHPD", 7, 5, 11},
+		} {
+			g.p("%s Z%d, Z%d, Z%d", u.op, z+u.b, z+u.a, z+u.result)
+		}
+		for i := range 4 {
+			g.p("VMOVUPS Z%d, %d(DI)", z+8+i, 64*(4*c+i))
+		}
+	}
+	for _, b := range bases {
+		g.p("ADDQ $64, %s", b)
+	}
+	g.p("ADDQ $1024, DI")
+	g.p("DECQ AX")
+	g.p("JNZ loop")
+	g.ret()
+}
+
+// overRows writes the loop over rows and, inside, over n blocks of a row.
+func (g *gen) overRows(body func()) {
+	g.p("MOVQ rows+0(FP), BX")
+	g.p("MOVQ src+16(FP), SI")
+	g.p("MOVQ ld+24(FP), CX")
+	g.p("MOVQ dst+32(FP), DI")
+	g.p("MOVQ dld+40(FP), DX")
+	g.l("row")
+	g.p("MOVQ n+8(FP), AX")
+	g.p("MOVQ SI, R8")
+	g.p("MOVQ DI, R9")
+	g.l("loop")
+	body()
+	g.p("DECQ AX")
+	g.p("JNZ loop")
+	g.p("ADDQ CX, SI")
+	g.p("ADDQ DX, DI")
+	g.p("DECQ BX")
+	g.p("JNZ row")
+	g.ret()
+}
+
+const rowsSignature = "(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int)"
+
+// narrow rounds float32 to bfloat16, into rows or, with tiles, into tiles of 16
+// rows: a row's blocks then lie 1024 bytes apart.
+func (g *gen) narrow(tiles bool) {
+	name, where, dld, step := "narrow", "; ld and dld are bytes from row to row", ", dld int", 64
+	if tiles {
+		name, where, dld, step = "narrowTiles", " in tiles of 16 rows: a row's blocks lie 1024 bytes apart", "", 1024
+	}
+	tail := 40 + len(dld)/len(", dld int")*8
+	g.fn(": rounds rows of n blocks of 32 float32 to bfloat16, and under the mask tail one more block\n// that is filled with zeros"+where+".",
+		name, "(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer"+dld+", tail int)", tail/8+1)
+	g.p("MOVQ rows+0(FP), BX")
+	g.p("MOVQ src+16(FP), SI")
+	g.p("MOVQ ld+24(FP), CX")
+	g.p("MOVQ dst+32(FP), DI")
+	if tiles {
+		g.p("MOVQ $64, DX")
+	} else {
+		g.p("MOVQ dld+40(FP), DX")
+	}
+	g.p("MOVQ tail+%d(FP), R12", tail)
+	g.p("KMOVW R12, K1")
+	g.p("MOVQ R12, R13")
+	g.p("SHRQ $16, R13")
+	g.p("KMOVW R13, K2")
+	g.l("row")
+	g.p("MOVQ n+8(FP), AX")
+	g.p("MOVQ SI, R8")
+	g.p("MOVQ DI, R9")
+	g.p("TESTQ AX, AX")
+	g.p("JZ last")
+	g.l("loop")
+	g.p("VMOVUPS 64(R8), Z1")
+	g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, &mem{base: gpNum["R8"], index: -1}, false)
+	g.p("VMOVUPS Z0, (R9)")
+	g.p("ADDQ $128, R8")
+	g.p("ADDQ $%d, R9", step)
+	g.p("DECQ AX")
+	g.p("JNZ loop")
+	g.l("last")
+	g.p("TESTQ R12, R12")
+	g.p("JZ next")
+	g.p("VMOVUPS.Z (R8), K1, Z0")
+	g.p("VMOVUPS.Z 64(R8), K2, Z1")
+	g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, nil, false)
+	g.p("VMOVUPS Z0, (R9)")
+	g.l("next")
+	g.p("ADDQ CX, SI")
+	g.p("ADDQ DX, DI")
+	g.p("DECQ BX")
+	g.p("JNZ row")
+	g.ret()
+}
+
+// widen converts a 16-bit format to float32.
+func (g *gen) widen(name, from string, load func()) {
+	g.fn(": converts rows of n blocks of 16 elements of "+from+" to float32; ld and dld are bytes from row to row.", name, rowsSignature, 6)
+	g.overRows(func() {
+		load()
+		g.p("VMOVUPS Z0, (R9)")
+		g.p("ADDQ $32, R8")
+		g.p("ADDQ $64, R9")
+	})
+}
+
+// interleave packs the summed dimension down the rows: a row is a unit of
+// float32; two rows are a unit of bfloat16 pairs.
+func (g *gen) interleave(bf16 bool) {
+	name, doc, size := "interleaveF32", ": copies units rows of float32", 64
+	if bf16 {
+		name, doc, size = "interleaveBF16", ": interleaves units pairs of rows of bfloat16", 32
+	}
+	g.fn(doc+" into groups of 16 columns, stride bytes from group to group.",
+		name, "(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)", 6)
+	g.p("MOVQ units+0(FP), BX")
+	g.p("MOVQ src+16(FP), SI")
+	g.p("MOVQ ld+24(FP), CX")
+	g.p("MOVQ dst+32(FP), DI")
+	g.p("MOVQ stride+40(FP), DX")
+	if bf16 {
+		g.p("VMOVUPS pairs%s<>(SB), Z31", g.suffix)
+	}
+	g.l("row")
+	g.p("MOVQ groups+8(FP), AX")
+	g.p("MOVQ SI, R8")
+	g.p("MOVQ DI, R9")
+	g.p("LEAQ (SI)(CX*8), R12")
+	if bf16 {
+		g.p("LEAQ (SI)(CX*1), R13")
+	}
+	g.l("loop")
+	g.p("PREFETCHT0 (R12)")
+	if bf16 {
+		g.p("PREFETCHT0 (R12)(CX*1)")
+		g.p("VMOVUPS (R8), Y0")
+		g.p("VINSERTI64X4 $1, (R13), Z0, Z0")
+		g.p("VPERMW Z0, Z31, Z0")
+		g.p("ADDQ $%d, R13", size)
+	} else {
+		g.p("VMOVUPS (R8), Z0")
+	}
+	g.p("VMOVUPS Z0, (R9)")
+	g.p("ADDQ $%d, R8", size)
+	g.p("ADDQ $%d, R12", size)
+	g.p("ADDQ DX, R9")
+	g.p("DECQ AX")
+	g.p("JNZ loop")
+	g.p("ADDQ CX, SI")
+	if bf16 {
+		g.p("ADDQ CX, SI")
+	}
+	g.p("ADDQ $64, DI")
+	g.p("DECQ BX")
+	g.p("JNZ row")
+	g.ret()
+}

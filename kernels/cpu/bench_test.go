@@ -1,0 +1,49 @@
+package cpu
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/seed-5afa5581/graft/internal/random"
+	"github.com/seed-5afa5581/graft/kernels"
+)
+
+// The shapes of SmolLM2-135M and TinyLlama-1.1B: out and in.
+var benchShapes = [][2]int{{576, 576}, {192, 576}, {1536, 576}, {576, 1536}, {16, 576}, {576, 16}, {2048, 2048}, {5632, 2048}, {2048, 5632}}
+
+func benchTensor(d *Device, rows, cols int) kernels.Tensor {
+	mem, _ := d.Alloc(kernels.Float32, rows*cols)
+	t := kernels.Tensor{Rows: rows, Cols: cols, Kind: kernels.Float32, Mem: mem}
+	random.New(1, random.Sample, uint64(rows)).Normal(data(t), 1)
+	return t
+}
+
+// BenchmarkProducts reports GFLOP/s of the three products of 512 tokens.
+func BenchmarkProducts(b *testing.B) {
+	const tokens = 512
+	base := New(0)
+	for _, format := range []kernels.Format{kernels.F32, kernels.BF16} {
+		d := base.For(format).(*Device)
+		for _, s := range benchShapes {
+			out, in := s[0], s[1]
+			x, y, dw := benchTensor(d, tokens, in), benchTensor(d, tokens, out), benchTensor(d, out, in)
+			w, err := d.NewMatrix(kernels.Weights{Rows: out, Cols: in, Format: format, Data: make([]byte, format.Bytes(out*in))})
+			if err != nil {
+				b.Fatal(err)
+			}
+			folds := kernels.Ints{Host: []int32{0, 256}}
+			for name, product := range map[string]func(){
+				"NT": func() { d.MatMul(y, x, w, 1, false) },
+				"NN": func() { d.MatMulGradInput(x, y, w, 1, false) },
+				"TN": func() { d.MatMulGradWeight(dw, y, x, 1, folds) },
+			} {
+				b.Run(fmt.Sprintf("%v/%s/%dx%d", format, name, out, in), func(b *testing.B) {
+					for b.Loop() {
+						product()
+					}
+					b.ReportMetric(2*float64(tokens)*float64(out)*float64(in)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package cpu
+
+import (
+	"unsafe"
+
+	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
+)
+
+// Products by micro-kernels. Both operands are packed into panels of 16
+// vectors, unit-major: a unit is one float32 of the summed dimension or a pair
+// of bfloat16, and unit k of a panel's 16 vectors lies together. (For AMX, A is
+// packed into tiles instead.) The operands' storage format is dealt with while
+// packing, once for each use.
+//
+// The summed dimension is cut into blocks by its length alone; a result is the
+// sum of its blocks in order, each summed by the micro-kernel in order. Which
+// task computes it, and beside what else, changes no bit.
+
+const (
+	panel      = 16      // vectors of a panel
+	blockUnits = 512     // longest block of the summed dimension
+	taskCols   = 128     // columns of the result that a task should have
+	packFloats = 4 << 20 // most of A that is packed at once
+)
+
+// An operand is a matrix of a product. Its vectors, which are multiplied with
+// each other, are its rows, or with across its columns.
+type operand struct {
+	format    kernels.Format
+	f32       []float32
+	u16       []uint16
+	quantized *quant.Tensor
+	ld        int // elements from row to row
+	across    bool
+}
+
+func tensorOperand(t kernels.Tensor, across bool) operand {
+	return operand{format: kernels.F32, f32: data(t), ld: t.Cols, across: across}
+}
+
+func matrixOperand(w kernels.Matrix, across bool) operand {
+	o := operand{format: w.Format, ld: w.Cols, across: across}
+	n := w.Rows * w.Cols
+	switch {
+	case w.Format == kernels.F32:
+		o.f32 = w.Mem.(*memory).f32[w.Off : w.Off+n]
+	case w.Format.Quantized():
+		o.quantized = w.Mem.(*weight).quantized
+	default:
+		o.u16 = w.Mem.(*weight).u16[w.Off : w.Off+n]
+	}
+	return o
+}
+
+// A product is C [m, n] = alpha·A·B, or += with acc, summed over k. A is in
+// float32.
+type product struct {
+	m, n, k int
+	a, b    operand
+	c       []float32
+	ldc     int
+	alpha   float32
+	acc     bool
+	whole   bool // cut the summed dimension at multiples of blockUnits, whatever its length
+}
+
+func ceil(n, m int) int { return (n + m - 1) / m }
+func up(n, m int) int   { return ceil(n, m) * m }
+
+// multiply computes p on the device's workers.
+func (d *Device) multiply(p product) {
+	g := newGemm(d, p)
+	g.run(d.workers, d.do)
+}
+
+// multiplyHere computes p on the caller's goroutine.
+func (d *Device) multiplyHere(p product) {
+	g := newGemm(d, p)
+	g.run(1, func(n int, task func(int)) {
+		for i := range n {
+			task(i)
+		}
+	})
+}
+
+// A gemm is a product under way.
+type gemm struct {
+	*Device
+	product
+	unit   int // elements of the summed dimension in a unit
+	block  int // elements of it in a block
+	panels int // of A
+	stride int // floats from one packed panel of A to the next
+	width  int // and of B
+}
+
+func newGemm(d *Device, p product) *gemm {
+	g := &gemm{Device: d, product: p, unit: 1, panels: ceil(p.m, panel)}
+	if d.bf16 {
+		g.unit = 2
+	}
+	units := ceil(p.k, g.unit)
+	g.block = min(blockUnits, up(units, panel)) * g.unit
+	if !p.whole && units > 0 {
+		g.block = up(ceil(units, ceil(units, blockUnits)), panel) * g.unit
+	}
+	g.width = g.block / g.unit * panel
+	g.stride = g.width + panel // the gap keeps panels from the same cache sets
+	return g
+}
+
+// run computes the product by tasks that do shares among workers: as many
+// blocks of the summed dimension at once as memory allows.
+func (g *gemm) run(workers int, do func(n int, task func(int))) {
+	if g.m == 0 || g.n == 0 {
+		return
+	}
+	if g.k == 0 {
+		g.zero()
+		return
+	}
+	blocks := min(ceil(g.k, g.block), max(1, packFloats/(g.panels*g.stride)))
+	lent := g.borrow(blocks * g.panels * g.stride)
+	defer g.giveBack(lent)
+	a := lent.f32
+	for k0 := 0; k0 < g.k; k0 += blocks * g.block {
+		end := min(g.k, k0+blocks*g.block)
+		do(ceil(end-k0, g.block)*g.panels, func(i int) {
+			from, v0 := k0+i/g.panels*g.block, i%g.panels*panel
+			g.packA(a[i*g.stride:(i+1)*g.stride], v0, min(panel, g.m-v0), from, min(end, from+g.block))
+		})
+		g.tasks(workers, do, a, k0, end)
+	}
+}
+
+// zero writes the sum of nothing.
+func (g *gemm) zero() {
+	if g.acc {
+		return
+	}
+	for i := range g.m {
+		clear(g.c[i*g.ldc:][:g.n])
+	}
+}
+
+// A region is some columns of the result and the panels of A that give its rows.
+type region struct{ n0, n, first, last int }
+
+// tasks adds the blocks from k0 to end: tasks own columns of the result and,
+// where those are few, rows of it.
+func (g *gemm) tasks(workers int, do func(int, func(int)), a []float32, k0, end int) {
+	cols := taskCols
+	if n := ceil(g.n, 2*workers); n < cols {
+		cols = up(n, 2*panel)
+	}
+	colTasks, rowTasks := ceil(g.n, cols), 1
+	if colTasks < 2*workers {
+		rowTasks = min(g.panels, ceil(2*workers, colTasks))
+	}
+	height := up(ceil(g.panels, rowTasks), 2)
+	do(colTasks*rowTasks, func(task int) {
+		n0, first := task/rowTasks*cols, task%rowTasks*height
+		r := region{n0, min(cols, g.n-n0), first, min(g.panels, first+height)}
+		if r.first < r.last {
+			g.task(a, k0, end, r)
+		}
+	})
+}
+
+// task packs what a region needs of B, block by block, and runs the micro-kernel.
+func (g *gemm) task(a []float32, k0, end int, r region) {
+	lent := g.borrow(up(ceil(r.n, panel), 2) * g.width)
+	defer g.giveBack(lent)
+	for from := k0; from < end; from += g.block {
+		to := min(end, from+g.block)
+		g.packB(lent.f32, r.n0, r.n, from, to)
+		blockA, units, acc := a[(from-k0)/g.block*g.panels*g.stride:], ceil(to-from, g.unit), g.acc || from > 0
+		if g.usesAMX() {
+			g.tilesAMX(blockA, lent.f32, r, units, acc)
+		} else {
+			g.tiles(blockA, lent.f32, r, units, acc)
+		}
+	}
+}
+
+// flag returns a bool as assembly takes it.
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// tiles runs the micro-kernel over a region.
+func (g *gemm) tiles(a, b []float32, r region, units int, acc bool) {
+	tile := g.simd.tileF32
+	if g.bf16 {
+		tile = g.simd.tileBF16
+	}
+	for i := r.first; i < r.last; i++ {
+		rows := min(panel, g.m-i*panel)
+		ahead := uintptr(unsafe.Pointer(&a[i*g.stride])) + uintptr(g.stride*4) // an integer: it may lie outside
+		for j := 0; j < r.n; j += panel {
+			mask := uint64(1)<<min(panel, r.n-j) - 1
+			tile(units, unsafe.Pointer(&a[i*g.stride]), unsafe.Pointer(&b[j/panel*g.width]), &g.c[i*panel*g.ldc+r.n0+j], g.ldc, rows, mask, flag(acc), ahead, g.alpha)
+			ahead += uintptr(units / 4 * 64)
+		}
+	}
+}
+
+// usesAMX reports whether the product is computed by the matrix unit.
+func (g *gemm) usesAMX() bool { return g.bf16 && g.simd.amxBF16 != nil }
+
+// tilesAMX runs the matrix unit over a region: 32 rows and columns at a time,
+// straight into the result where it has as many.
+func (g *gemm) tilesAMX(a, b []float32, r region, units int, acc bool) {
+	for i := r.first; i < r.last; i += 2 {
+		rows := min(2*panel, g.m-i*panel)
+		next := min(i+1, r.last-1) // a lone panel stands in for its neighbour
+		a0, a1 := unsafe.Pointer(&a[i*g.stride]), unsafe.Pointer(&a[next*g.stride])
+		done := 0
+		if g.alpha == 1 && rows == 2*panel {
+			if pairs := r.n / (2 * panel); pairs > 0 {
+				g.simd.amxBF16(ceil(units, panel), a0, a1, unsafe.Pointer(&b[0]), g.width*4, pairs, unsafe.Pointer(&g.c[i*panel*g.ldc+r.n0]), g.ldc*4, flag(acc))
+				done = pairs * 2 * panel
+			}
+		}
+		if done < r.n {
+			g.edgeAMX(a0, a1, b[done/panel*g.width:], i*panel, rows, r.n0+done, r.n-done, units, acc)
+		}
+	}
+}
+
+// edgeAMX computes rows and columns that do not fill the matrix unit, or are to
+// be scaled, beside the result.
+func (g *gemm) edgeAMX(a0, a1 unsafe.Pointer, b []float32, row, rows, col, cols, units int, acc bool) {
+	ld := up(cols, 2*panel)
+	lent := g.borrow(2 * panel * ld)
+	defer g.giveBack(lent)
+	c, add := lent.f32, acc && g.alpha == 1
+	for i := 0; i < rows && add; i++ {
+		copy(c[i*ld:][:cols], g.c[(row+i)*g.ldc+col:])
+	}
+	g.simd.amxBF16(ceil(units, panel), a0, a1, unsafe.Pointer(&b[0]), g.width*4, ld/(2*panel), unsafe.Pointer(&c[0]), ld*4, flag(add))
+	for i := range rows {
+		to := g.c[(row+i)*g.ldc+col:][:cols]
+		switch {
+		case g.alpha == 1:
+			copy(to, c[i*ld:])
+		case acc:
+			g.simd.axpy(cols, &c[i*ld], &to[0], g.alpha)
+		default:
+			g.simd.scale(cols, &c[i*ld], &to[0], g.alpha)
+		}
+	}
+}

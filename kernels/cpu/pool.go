@@ -1,0 +1,144 @@
+package cpu
+
+import (
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// A pool shares tasks among workers and lends them scratch memory. Worker 0 is
+// whoever asks; the others are helpers that come when there is work, look out
+// for more for a while, and go.
+type pool struct {
+	workers int
+	ran     []atomic.Int64 // tasks that each worker has run
+	scratch [64]sync.Pool  // of *scratch of 2^i elements
+
+	busy    sync.Mutex // held while the helpers share a job
+	helpers []helper
+}
+
+func newPool(workers int) *pool {
+	d := &pool{workers: workers, ran: make([]atomic.Int64, workers), helpers: make([]helper, workers-1)}
+	for i := range d.helpers {
+		d.helpers[i].job.Store(gone)
+	}
+	return d
+}
+
+// Tasks returns how many tasks each worker has run.
+func (d *pool) Tasks() []int64 {
+	n := make([]int64, d.workers)
+	for i := range d.ran {
+		n[i] = d.ran[i].Load()
+	}
+	return n
+}
+
+// A job is tasks to share.
+type job struct {
+	n, workers int
+	task       func(i int)
+	next       atomic.Int64 // the first task that nobody has begun
+	working    atomic.Int64 // helpers that are not done
+}
+
+// work runs tasks as worker w, beginning with task w; what is left over goes
+// to whoever is free.
+func (j *job) work(w int) (ran int64) {
+	for i := w; i < j.n; i = int(j.next.Add(1)) - 1 {
+		j.task(i)
+		ran++
+	}
+	return ran
+}
+
+// A helper is a worker's mailbox: a job, nil while it looks out for one, or gone.
+type helper struct{ job atomic.Pointer[job] }
+
+var gone = &job{}
+
+// patience is how long a helper looks out for work. To wake a sleeping thread
+// takes as long as many a product does.
+const patience = 300 * time.Microsecond
+
+// do runs task(0) to task(n-1). While the helpers are busy with another job the
+// caller does it alone.
+func (d *pool) do(n int, task func(i int)) {
+	j := &job{n: n, workers: min(d.workers, n), task: task}
+	if j.workers > 1 && d.busy.TryLock() {
+		defer d.busy.Unlock()
+		j.next.Store(int64(j.workers))
+		j.working.Store(int64(j.workers - 1))
+		for w := 1; w < j.workers; w++ {
+			if h := &d.helpers[w-1]; !h.job.CompareAndSwap(nil, j) {
+				h.job.Store(j)
+				go d.help(w)
+			}
+		}
+	} else {
+		j.next.Store(1)
+	}
+	d.ran[0].Add(j.work(0))
+	for spin := 0; j.working.Load() > 0; spin++ {
+		if spin%64 == 63 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// help is worker w: it runs jobs until none comes for a while.
+func (d *pool) help(w int) {
+	h := &d.helpers[w-1]
+	for since := time.Now(); ; {
+		j := h.job.Load()
+		if j != nil {
+			d.ran[w].Add(j.work(w))
+			h.job.Store(nil)
+			j.working.Add(-1)
+			since = time.Now()
+			continue
+		}
+		for spin := 0; spin < 64 && h.job.Load() == nil; spin++ {
+		}
+		if time.Since(since) > patience && h.job.CompareAndSwap(nil, gone) {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// taskElements is how many elements an elementwise task should have.
+const taskElements = 1 << 13
+
+// split cuts n items of the given size into tasks and runs task(from, to) on each.
+func (d *pool) split(n, size int, task func(from, to int)) {
+	grain := max(1, taskElements/max(1, size))
+	d.do(ceil(n, grain), func(i int) { task(i*grain, min(n, (i+1)*grain)) })
+}
+
+// A scratch is memory lent for a while, of undefined content; it begins at a
+// cache line.
+type scratch struct {
+	f32   []float32 // as many as asked for
+	all   []float32
+	class int
+}
+
+// borrow lends memory for n elements, until giveBack.
+func (d *pool) borrow(n int) *scratch {
+	class := bits.Len(uint(n))
+	s, ok := d.scratch[class].Get().(*scratch)
+	if !ok {
+		all := make([]float32, 1<<class+16)
+		skip := int(-uintptr(unsafe.Pointer(&all[0]))&63) / 4
+		s = &scratch{all: all[skip:], class: class}
+	}
+	s.f32 = s.all[:n]
+	return s
+}
+
+func (d *pool) giveBack(s *scratch) { d.scratch[s.class].Put(s) }

@@ -1,0 +1,64 @@
+package cpu
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"unsafe"
+)
+
+// A simd is what an instruction set offers: assembly for the inner loops. The
+// names and meanings are those of the assembly's declarations.
+type simd struct {
+	name string
+
+	tileF32, tileBF16             func(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+	amxBF16                       func(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
+	narrow                        func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld, tail int)
+	narrowTiles                   func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, tail int)
+	transpose                     func(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)
+	widenBF16, widenF16           func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int)
+	interleaveF32, interleaveBF16 func(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
+
+	expSums             func(n int, x, y, sums *float32, m float32)
+	silu                func(n int, gate, up, y *float32)
+	siluGrad            func(n int, gate, up, dy, dgate, dup *float32)
+	largest             func(n int, x *float32) float32
+	dot                 func(n int, x, y *float32) float32
+	dot3                func(n int, x, y, z *float32) float32
+	scale, axpy         func(n int, x, y *float32, s float32)
+	product, addProduct func(n int, x, y, z *float32, s float32)
+	normGrad            func(n int, x, dy, gain, dx *float32, r, k, keep float32)
+	rotate              func(n int, a, b, cos, sin *float32, sign float32)
+	adamw               func(n int, w, m, v, grad, c *float32)
+}
+
+// Environment variable that forces an instruction set.
+const variable = "GRAFT_CPU"
+
+// generic is plain Go.
+const generic = "generic"
+
+// choose returns the best instruction set that the processor has, or the one that
+// GRAFT_CPU names; nil is plain Go.
+func choose() (*simd, error) {
+	sets := instructionSets()
+	name := os.Getenv(variable)
+	if name == "" {
+		if len(sets) > 0 {
+			return sets[0], nil
+		}
+		return nil, nil
+	}
+	if name == generic {
+		return nil, nil
+	}
+	have := []string{generic}
+	for _, s := range sets {
+		if s.name == name {
+			return s, nil
+		}
+		have = append(have, s.name)
+	}
+	return nil, fmt.Errorf("%s=%s: this processor has %s", variable, name, strings.Join(have, ", "))
+}

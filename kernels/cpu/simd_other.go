@@ -1,0 +1,6 @@
+//go:build !amd64 || purego
+
+package cpu
+
+// instructionSets returns none: plain Go it is.
+func instructionSets() []*simd { return nil }

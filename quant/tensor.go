@@ -1,0 +1,153 @@
+package quant
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// A Tensor is a tensor in 4 bits an element, as bitsandbytes holds it. Its
+// methods that read may be called from many goroutines.
+type Tensor struct {
+	Type  Type
+	Block int   // elements of a block: a power of two from 32 to 4096
+	DType DType // of the elements before they were quantised
+	Shape []int
+
+	Packed []byte // two codes a byte, the first in the high half
+	Scales Scales
+}
+
+// A Config says how to quantise. Its zero value is QLoRA's way: NF4 in blocks of
+// 64 with doubly quantised scales.
+type Config struct {
+	Type        Type
+	Block       int  // 0: 64
+	PlainScales bool // keep the scales in float32
+	Workers     int  // goroutines; 0: one a processor
+}
+
+// Validate reports every fault of c.
+func (c Config) Validate() error {
+	var faults []error
+	if !c.Type.valid() {
+		faults = append(faults, fmt.Errorf("quant: %v is no 4-bit type; NF4 and FP4 are", c.Type))
+	}
+	if c.Block != 0 && !validBlock(c.Block) {
+		faults = append(faults, fmt.Errorf("quant: block of %d elements; want a power of two from %d to %d", c.Block, minBlock, maxBlock))
+	}
+	return errors.Join(faults...)
+}
+
+// Quantize quantises x, a tensor of the given shape. Beside the result it needs
+// the plain scales while it runs.
+func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	n, err := count(shape)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.check(n); err != nil {
+		return nil, fmt.Errorf("%w: a tensor of shape %v", err, shape)
+	}
+	t := &Tensor{Type: c.Type, Block: c.Block, DType: x.dtype, Shape: append([]int(nil), shape...), Packed: make([]byte, ceil(n, 2))}
+	if t.Block == 0 {
+		t.Block = 64
+	}
+	plain := make([]float32, ceil(n, t.Block))
+	if err := encode(t.Packed, plain, x, t.Type, t.Block, c.Workers); err != nil {
+		return nil, err
+	}
+	t.Scales.Plain = plain
+	if c.PlainScales {
+		return t, nil
+	}
+	if t.Scales, err = QuantizeScales(plain, c.Workers); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Len returns the number of elements.
+func (t *Tensor) Len() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Dequantize writes elements [from, from+len(dst)) of the flattened tensor to dst,
+// on the calling goroutine.
+func (t *Tensor) Dequantize(dst []float32, from int) {
+	var products [16]float32
+	for len(dst) > 0 {
+		r := t.run(from, len(dst))
+		for i, v := range &typeValues[t.Type] {
+			products[i] = v * r.scale
+		}
+		unpack(dst[:r.n], r.packed, r.within, &products)
+		dst, from = dst[r.n:], from+r.n
+	}
+}
+
+// DequantizeBF16 is [Tensor.Dequantize] with each element rounded to bfloat16, to
+// nearest, ties to even.
+func (t *Tensor) DequantizeBF16(dst []uint16, from int) {
+	var products [16]uint16
+	for len(dst) > 0 {
+		r := t.run(from, len(dst))
+		for i, v := range &typeValues[t.Type] {
+			products[i] = toBFloat16(v * r.scale)
+		}
+		unpack(dst[:r.n], r.packed, r.within, &products)
+		dst, from = dst[r.n:], from+r.n
+	}
+}
+
+// DequantizeAll writes the whole tensor to dst on so many goroutines, 0 for one a
+// processor.
+func (t *Tensor) DequantizeAll(dst []float32, workers int) {
+	_ = parallel(ceil(len(dst), stretch), workers, func(i int) error {
+		from := i * stretch
+		t.Dequantize(dst[from:min(from+stretch, len(dst))], from)
+		return nil
+	})
+}
+
+// A run is n neighbouring elements of one block, the first at place within.
+type run struct {
+	packed    []byte // of the block
+	scale     float32
+	within, n int
+}
+
+// run returns the longest run from an element on, of at most n elements.
+func (t *Tensor) run(from, n int) run {
+	i, within := from>>bits.TrailingZeros(uint(t.Block)), from&(t.Block-1)
+	start := i * t.Block / 2
+	return run{
+		packed: t.Packed[start:min(start+t.Block/2, len(t.Packed))],
+		scale:  t.Scales.At(i),
+		within: within,
+		n:      min(t.Block-within, n),
+	}
+}
+
+// count returns the elements of a shape.
+func count(shape []int) (int, error) {
+	n := 1
+	for _, d := range shape {
+		if d <= 0 || n > math.MaxInt/d {
+			return 0, fmt.Errorf("quant: shape %v; every dimension must be positive, and their product an int", shape)
+		}
+		n *= d
+	}
+	if len(shape) == 0 {
+		return 0, errors.New("quant: a tensor without dimensions cannot be quantised")
+	}
+	return n, nil
+}
