@@ -50,6 +50,7 @@ type Config struct {
 	Beta2       float64 // 0.999 if 0
 	Eps         float64 // 1e-8 if 0
 	WeightDecay float64 // decoupled, of every parameter
+	MergeAware  float64 // share of the steps, the last ones, that train the merged 4-bit model: lora.Adapter.SetMergeAware
 	NoShuffle   bool    // take the samples in their order
 	NoRecompute bool    // keep all activations instead of computing them again
 	Seed        uint64  // order of samples and dropout
@@ -108,6 +109,7 @@ func (c Config) Validate() error {
 	must(c.Beta1 >= 0 && c.Beta1 < 1 && c.Beta2 >= 0 && c.Beta2 < 1, "betas %v and %v: must lie between 0 and 1", c.Beta1, c.Beta2)
 	must(c.Eps > 0, "eps %v: must be positive", c.Eps)
 	must(c.WeightDecay >= 0, "weight decay %v: must not be negative", c.WeightDecay)
+	must(c.MergeAware >= 0 && c.MergeAware <= 1, "merge-aware %v: is a share of the steps, between 0 and 1", c.MergeAware)
 	return errors.Join(faults...)
 }
 

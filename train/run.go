@@ -70,6 +70,9 @@ func New(m *model.Model, set Set, c Config) (*Run, error) {
 	if r.Config.Steps > 0 {
 		r.Total = r.Config.Steps
 	}
+	if err := r.checkMergeAware(); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 
@@ -101,6 +104,9 @@ func (r *Run) Steps(ctx context.Context) iter.Seq2[Step, error] {
 // step runs step n, from 0.
 func (r *Run) step(ctx context.Context, n int, pass *model.Pass, opt *AdamW) (Step, error) {
 	start, samples := time.Now(), r.samples(n)
+	if err := r.switchMergeAware(n); err != nil {
+		return Step{}, err
+	}
 	labels := 0
 	for _, i := range samples {
 		labels += r.set.Sample(i).Learned()

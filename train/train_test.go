@@ -189,7 +189,7 @@ func TestConfigFaults(t *testing.T) {
 	for want, c := range map[string]Config{
 		"learning rate -1": {LR: -1}, "learning rate NaN": {LR: math.NaN()}, "unknown schedule 9": {Schedule: 9}, "warmup 2": {Warmup: 2},
 		"-1 epochs": {Epochs: -1}, "-1 steps": {Steps: -1}, "batch of -1": {Batch: -1}, "-1 tokens at once": {MicroTokens: -1},
-		"clipping at -1": {Clip: -1}, "betas 1 and": {Beta1: 1}, "eps -1": {Eps: -1}, "weight decay -1": {WeightDecay: -1},
+		"clipping at -1": {Clip: -1}, "merge-aware 1.5": {MergeAware: 1.5}, "betas 1 and": {Beta1: 1}, "eps -1": {Eps: -1}, "weight decay -1": {WeightDecay: -1},
 	} {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
