@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"data":                    {"model", "model/tokenizer"},
-	"train":                   {"data", "internal/random", "kernels", "model"},
+	"train":                   {"data", "internal/random", "kernels", "model", "quant"},
 }
 
 // leaves may import everything.
