@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-5afa5581/graft/internal/tiny"
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/kernels/cpu"
 	"github.com/seed-5afa5581/graft/kernels/kerneltest"
@@ -83,7 +84,7 @@ func TestAdamW8AgainstBitsandbytes(t *testing.T) {
 				}
 				for k, c := range o.codes[0] {
 					key := fmt.Sprintf("wide.%d", step)
-					near(t, key+".absmax", c.scales, stored(t, f, fmt.Sprintf("%s.absmax%d", key, k+1)), 1e-6)
+					near(t, key+".absmax", valuesOf(dev, c.scales), stored(t, f, fmt.Sprintf("%s.absmax%d", key, k+1)), 1e-6)
 					alike(t, key+".codes", c.codes, tensor(t, f, fmt.Sprintf("%s.codes%d", key, k+1)).Data)
 				}
 			}
@@ -182,6 +183,93 @@ func TestAdamW8Overflow(t *testing.T) {
 	defer o.Close()
 	dev.Fill(p.Grad, 1e25) // whose square is not finite
 	if err := o.Step(1e-2, 1); err == nil || !strings.Contains(err.Error(), "the moments of w: quant: elements 0 to 255") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What State lists is all that a step needs from the one before.
+func TestAdamW8State(t *testing.T) {
+	for name, dev := range optimiserDevices() {
+		optimiser := func(values []float32) (*AdamW8, *model.Param) {
+			p := parameter(t, dev, "w", 50, 100, values)
+			small := parameter(t, dev, "b", 1, 100, values[:100])
+			o, err := NewAdamW8(dev, []*model.Param{p, small}, Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(o.Close)
+			return o, p
+		}
+		step := func(o *AdamW8, seed int) {
+			for _, p := range o.params {
+				dev.Write(p.Grad, numbers(p.Grad.Len(), seed))
+			}
+			if err := o.Step(1e-2, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		whole, w := optimiser(numbers(5000, 1))
+		step(whole, 2)
+		again, v := optimiser(valuesOf(dev, w.Value))
+		dev.Copy(again.params[1].Value, whole.params[1].Value)
+		copyState(t, dev, again, whole)
+		again.SetSteps(1)
+		step(whole, 3)
+		step(again, 3)
+		if !slices.Equal(valuesOf(dev, v.Value), valuesOf(dev, w.Value)) || !slices.Equal(valuesOf(dev, again.params[1].Value), valuesOf(dev, whole.params[1].Value)) {
+			t.Errorf("%s: resumed from its state, the optimiser steps elsewhere", name)
+		}
+	}
+}
+
+func copyState(t *testing.T, dev kernels.Device, dst, src Optimizer) {
+	t.Helper()
+	to, err := dst.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := src.State()
+	if err != nil || len(from) != 6 || len(to) != len(from) {
+		t.Fatal(len(from), err)
+	}
+	for i, s := range from {
+		if s.Name != to[i].Name || s.Tensor.None() != (s.Bytes != nil) {
+			t.Errorf("state %d is %s, want %s", i, to[i].Name, s.Name)
+		}
+		if s.Bytes != nil {
+			copy(to[i].Bytes, s.Bytes)
+			continue
+		}
+		dev.Copy(to[i].Tensor, s.Tensor)
+	}
+}
+
+// A run with either algorithm learns, and they are not the same.
+func TestAlgorithms(t *testing.T) {
+	dir := tiny.Dir(t, map[string]any{"hidden_size": 96}) // weights above 4096 elements
+	last := map[Algorithm]float64{}
+	for _, a := range []Algorithm{ByAdamW, ByAdamW8} {
+		m, err := model.Open(kernels.Checked(cpu.New(2)), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Unfreeze(func(string) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		all := steps(t, m, randomSet(4), Config{Steps: 20, Batch: 4, LR: 3e-3, Optimizer: a})
+		if last[a] = all[19].Loss; !(last[a] < 0.7*all[0].Loss) {
+			t.Errorf("%v: loss went from %v to %v", a, all[0].Loss, last[a])
+		}
+		var read Algorithm
+		if text, err := a.MarshalText(); err != nil || read.UnmarshalText(text) != nil || read != a {
+			t.Errorf("%v reads back as %v", a, read)
+		}
+		m.Close()
+	}
+	if d := math.Abs(last[ByAdamW] - last[ByAdamW8]); d == 0 || d > 0.1*last[ByAdamW] {
+		t.Errorf("last losses %v", last)
+	}
+	if err := new(Algorithm).UnmarshalText([]byte("sgd8")); err == nil || !strings.Contains(err.Error(), `optimiser "sgd8"`) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -36,6 +36,7 @@ func (s *Schedule) UnmarshalText(name []byte) error {
 
 // Config says how to train. The zero value trains adapters well.
 type Config struct {
+	Optimizer   Algorithm
 	LR          float64 // peak learning rate; 2e-4 if 0, or 2e-5 when weights of the base train
 	Schedule    Schedule
 	Warmup      float64 // share of the steps in which the rate rises to LR; 0.03 if 0
@@ -100,6 +101,7 @@ func (c Config) Validate() error {
 	}
 	must(c.LR > 0 && !math.IsInf(c.LR, 0), "learning rate %v: must be positive", c.LR)
 	must(int(c.Schedule) < len(scheduleNames), "unknown schedule %d", uint8(c.Schedule))
+	must(int(c.Optimizer) < len(algorithmNames), "unknown optimiser %d", uint8(c.Optimizer))
 	must(c.Warmup >= 0 && c.Warmup <= 1, "warmup %v: is a share of the steps, between 0 and 1", c.Warmup)
 	must(c.Epochs > 0, "%d epochs: must be positive", c.Epochs)
 	must(c.Steps >= 0, "%d steps: must not be negative", c.Steps)

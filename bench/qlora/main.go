@@ -141,6 +141,7 @@ func (b *bench) train(e *experiment) error {
 	if err != nil {
 		return err
 	}
+	defer job.Close()
 	for step, err := range job.Steps(context.Background()) {
 		if err != nil {
 			return err
