@@ -12,6 +12,7 @@ import (
 	"log"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -45,6 +46,7 @@ func main() {
 }
 
 func run() error {
+	debug.SetGCPercent(10) // as graft has it
 	before := peak()
 	dev, err := kernels.Open(*device)
 	if err != nil {
