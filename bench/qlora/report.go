@@ -13,13 +13,12 @@ type experiment struct {
 	nf4                             bool
 	aware                           float64   // share of merge-aware steps
 	curve                           []float64 // loss of each step
-	speed                           float64   // tokens a second
 	adapted, dense, training, into4 float64   // adapter on its base; merged the three ways
 }
 
 func (e *experiment) row() string {
-	return fmt.Sprintf("| %s | %.4f | %.4f | %.4f | %.4f | %.4f | %.0f |",
-		e.name, e.lately(50), e.adapted, e.dense, e.training, e.into4, e.speed)
+	return fmt.Sprintf("| %s | %.4f | %.4f | %.4f | %.4f | %.4f |",
+		e.name, e.lately(50), e.adapted, e.dense, e.training, e.into4)
 }
 
 // lately returns the mean loss of the last n steps.
@@ -33,7 +32,7 @@ func (e *experiment) lately(n int) (mean float64) {
 
 func table() string {
 	var b strings.Builder
-	b.WriteString("| run | training loss, last 50 steps | adapter on its base | merged dense | merged as trained | merged in 4 bits | tok/s |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| run | training loss, last 50 steps | adapter on its base | merged dense | merged as trained | merged in 4 bits |\n|---|---|---|---|---|---|\n")
 	for _, e := range runs {
 		fmt.Fprintln(&b, e.row())
 	}
