@@ -36,6 +36,7 @@ func (s *Schedule) UnmarshalText(name []byte) error {
 
 // Config says how to train. The zero value trains adapters well.
 type Config struct {
+	Optimizer   Algorithm
 	LR          float64 // peak learning rate; 2e-4 if 0, or 2e-5 when weights of the base train
 	Schedule    Schedule
 	Warmup      float64 // share of the steps in which the rate rises to LR; 0.03 if 0
@@ -50,6 +51,7 @@ type Config struct {
 	Beta2       float64 // 0.999 if 0
 	Eps         float64 // 1e-8 if 0
 	WeightDecay float64 // decoupled, of every parameter
+	MergeAware  float64 // share of the steps, the last ones, that train the merged 4-bit model: lora.Adapter.SetMergeAware
 	NoShuffle   bool    // take the samples in their order
 	NoRecompute bool    // keep all activations instead of computing them again
 	Seed        uint64  // order of samples and dropout
@@ -99,6 +101,7 @@ func (c Config) Validate() error {
 	}
 	must(c.LR > 0 && !math.IsInf(c.LR, 0), "learning rate %v: must be positive", c.LR)
 	must(int(c.Schedule) < len(scheduleNames), "unknown schedule %d", uint8(c.Schedule))
+	must(int(c.Optimizer) < len(algorithmNames), "unknown optimiser %d", uint8(c.Optimizer))
 	must(c.Warmup >= 0 && c.Warmup <= 1, "warmup %v: is a share of the steps, between 0 and 1", c.Warmup)
 	must(c.Epochs > 0, "%d epochs: must be positive", c.Epochs)
 	must(c.Steps >= 0, "%d steps: must not be negative", c.Steps)
@@ -108,6 +111,7 @@ func (c Config) Validate() error {
 	must(c.Beta1 >= 0 && c.Beta1 < 1 && c.Beta2 >= 0 && c.Beta2 < 1, "betas %v and %v: must lie between 0 and 1", c.Beta1, c.Beta2)
 	must(c.Eps > 0, "eps %v: must be positive", c.Eps)
 	must(c.WeightDecay >= 0, "weight decay %v: must not be negative", c.WeightDecay)
+	must(c.MergeAware >= 0 && c.MergeAware <= 1, "merge-aware %v: is a share of the steps, between 0 and 1", c.MergeAware)
 	return errors.Join(faults...)
 }
 
