@@ -34,6 +34,10 @@ type Pass struct {
 	// rest again on the way back.
 	Recompute bool
 
+	// Objective is what LossGrad adds to that of the likelihood: label smoothing
+	// and a penalty on the size of the logits. Losses are reported without.
+	Objective kernels.CrossEntropy
+
 	// Arena is where layers take their temporary tensors from.
 	Arena *kernels.Arena
 
