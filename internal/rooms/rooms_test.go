@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"data":                    {"model", "model/tokenizer"},
+	"watch":                   {"internal/atomicfile", "train"},
 	"train":                   {"data", "internal/memory", "internal/random", "kernels", "model", "model/safetensors"},
 }
 
