@@ -29,11 +29,6 @@ type State struct {
 	Bytes  []byte         // instead of Tensor: memory on the host, such as 8-bit codes
 }
 
-// newOptimizer returns the optimiser that c asks for.
-func newOptimizer(dev kernels.Device, params []*model.Param, c Config) (Optimizer, error) {
-	return NewAdamW(dev, params, c)
-}
-
 // Gradients are those of some parameters, as one long vector.
 type Gradients struct {
 	dev    kernels.Device

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-5afa5581/graft/data"
+	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/model"
 )
 
@@ -54,7 +55,8 @@ type state struct {
 type samples struct {
 	all     []data.Sample
 	numbers []int32
-	labels  int    // that carry a loss
+	labels  int // that carry a loss
+	tokens  int
 	after   Cursor // where the next step begins
 }
 
@@ -89,25 +91,46 @@ func NewFrom(m *model.Model, source Source, c Config) (*Run, error) {
 		return nil, errors.New("train: nothing to train: attach an adapter or unfreeze weights first")
 	}
 	r := &Run{Config: c.withDefaults(m.BaseTrains()), model: m, source: source}
-	perEpoch := (source.Len() + r.Config.Batch - 1) / r.Config.Batch
-	r.Total = r.Config.Epochs * perEpoch
-	if r.Config.Steps > 0 {
-		r.Total = r.Config.Steps
+	var err error
+	if r.Total, err = r.Config.steps(source); err != nil {
+		return nil, err
 	}
 	r.rate = func(n int) float64 { return r.Config.rate(n, r.Total) }
 	r.state.Cursor = source.Cursor()
 	runtime.GC() // what loading left behind, before the run takes its memory
-	var err error
 	if r.grads, err = NewGradients(m.Device, params); err != nil {
 		return nil, err
 	}
-	if r.opt, err = newOptimizer(m.Device, params, r.Config); err != nil {
+	if r.opt, err = NewOptimizer(m.Device, params, r.Config); err != nil {
 		r.grads.Close()
 		return nil, err
 	}
 	r.pass = m.NewPass()
-	r.pass.Seed, r.pass.Recompute = r.Config.Seed, !r.Config.NoRecompute
+	r.pass.Seed, r.pass.Recompute, r.pass.Noise = r.Config.Seed, !r.Config.NoRecompute, r.Config.Noise
+	r.pass.Objective = kernels.CrossEntropy{Smoothing: float32(r.Config.Smoothing), Penalty: float32(r.Config.Penalty)}
 	return r, r.grads.Clear()
+}
+
+// steps returns how many the run has. A budget of tokens makes steps of as many
+// samples as the order brings, so that they are counted by dealing every epoch.
+func (c Config) steps(source Source) (n int, err error) {
+	if c.Steps > 0 {
+		return c.Steps, nil
+	}
+	if c.BatchTokens == 0 {
+		return c.Epochs * ((source.Len() + c.Batch - 1) / c.Batch), nil
+	}
+	start, s := source.Cursor(), samples{}
+	for range c.Epochs * source.Len() {
+		x, _, last, err := source.Next()
+		if err != nil {
+			return 0, fmt.Errorf("train: counting the steps: %w", err)
+		}
+		if s.tokens += len(x.Tokens); last || c.full(&s) {
+			n, s.tokens = n+1, 0
+		}
+	}
+	return n, source.Seek(start)
 }
 
 // Close gives back the memory that the run took; what it trained stays.
