@@ -33,14 +33,14 @@ type manifest struct {
 	Config  Config              `json:"config"`
 	Origin  Origin              `json:"origin"`
 	Weights string              `json:"weights"` // file of what trains
-	Files   map[string]checksum `json:"files"`
+	Files   map[string]Checksum `json:"files"`
 }
 
 // snapshotFormat is the version of a snapshot's layout.
 const snapshotFormat = 1
 
-// A checksum is that of a file.
-type checksum struct {
+// A Checksum is that of a file.
+type Checksum struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
@@ -91,7 +91,7 @@ func hexSum(b []byte) string {
 type writer struct {
 	disk disk
 	dir  string
-	sums map[string]checksum
+	sums map[string]Checksum
 }
 
 // file writes a file and syncs it.
@@ -104,7 +104,7 @@ func (w *writer) file(name string, write func(io.Writer) error) (err error) {
 	if err = write(sum); err == nil {
 		err = f.Sync()
 	}
-	w.sums[name] = checksum{sum.size, hex.EncodeToString(sum.hash.Sum(nil))}
+	w.sums[name] = Checksum{sum.size, hex.EncodeToString(sum.hash.Sum(nil))}
 	return errors.Join(err, f.Close())
 }
 
@@ -246,21 +246,27 @@ func OpenSnapshot(dir string) (*Snapshot, error) {
 }
 
 // check compares a file with its checksum.
-func (c checksum) check(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	sum := &summer{w: io.Discard, hash: sha256.New()}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, f, make([]byte, 1<<20)); err != nil {
-		return err
-	}
+func (c Checksum) check(path string) error {
+	sum, err := Sum(path)
 	switch {
-	case sum.size != c.Size:
-		return fmt.Errorf("%s: %d bytes of %d", path, sum.size, c.Size)
-	case hex.EncodeToString(sum.hash.Sum(nil)) != c.SHA256:
+	case err != nil:
+		return err
+	case sum.Size != c.Size:
+		return fmt.Errorf("%s: %d bytes of %d", path, sum.Size, c.Size)
+	case sum != c:
 		return fmt.Errorf("%s: its content is not what was written", path)
 	}
 	return nil
+}
+
+// Sum reads a file and returns its checksum.
+func Sum(path string) (Checksum, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Checksum{}, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.CopyBuffer(struct{ io.Writer }{h}, f, make([]byte, 1<<20))
+	return Checksum{n, hex.EncodeToString(h.Sum(nil))}, err
 }

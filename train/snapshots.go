@@ -90,7 +90,7 @@ func (s *Snapshots) write(r *Run, path string) (err error) {
 			err = errors.Join(err, d.RemoveAll(dir))
 		}
 	}()
-	if err := r.write(&writer{d, dir, map[string]checksum{}}, weights, s.Beside); err != nil {
+	if err := r.write(&writer{d, dir, map[string]Checksum{}}, weights, s.Beside); err != nil {
 		return err
 	}
 	if err := d.SyncDir(dir); err != nil {
