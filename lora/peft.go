@@ -59,7 +59,7 @@ func (a *Adapter) save(dir string, untrained bool) error {
 	if !untrained && !a.trained(values) {
 		return ErrUntrained
 	}
-	config, err := a.peftConfig()
+	config, err := a.PEFTConfig()
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,8 @@ func (a *Adapter) trained(values [][]float32) bool {
 	return false
 }
 
-func (a *Adapter) peftConfig() ([]byte, error) {
+// PEFTConfig returns the content of adapter_config.json.
+func (a *Adapter) PEFTConfig() ([]byte, error) {
 	c := a.Config
 	base := c.Base
 	if base == "" {

@@ -11,10 +11,10 @@ import (
 type Algorithm uint8
 
 const (
-	UseAdamW     Algorithm = iota // see AdamW
-	UseAdafactor                  // Shazeer and Stern 2018: two vectors of memory a matrix
-	UseLion                       // Chen et al. 2023: one moment, steps of one size
-	UseSGD                        // with momentum Beta1, and weight decay added to the gradient
+	ByAdamW     Algorithm = iota // see AdamW
+	ByAdafactor                  // Shazeer and Stern 2018: two vectors of memory a matrix
+	ByLion                       // Chen et al. 2023: one moment, steps of one size
+	BySGD                        // with momentum Beta1, and weight decay added to the gradient
 )
 
 var algorithmNames = []string{"adamw", "adafactor", "lion", "sgd"}
@@ -38,9 +38,9 @@ func (a *Algorithm) UnmarshalText(name []byte) error {
 func (a Algorithm) peak(base bool) float64 {
 	lr := 2e-4
 	switch a {
-	case UseLion:
+	case ByLion:
 		lr = 5e-5
-	case UseSGD:
+	case BySGD:
 		lr = 0.1
 	}
 	if base {
@@ -87,11 +87,11 @@ func NewOptimizer(dev kernels.Device, params []*model.Param, c Config) (Optimize
 
 func newAlgorithm(dev kernels.Device, params []*model.Param, c Config) (Optimizer, error) {
 	switch c.Optimizer {
-	case UseAdafactor:
+	case ByAdafactor:
 		return newHosted(dev, params, c, adafactor{decay: c.WeightDecay})
-	case UseLion:
+	case ByLion:
 		return newHosted(dev, params, c, lion{beta1: c.Beta1, beta2: c.Beta2, decay: c.WeightDecay})
-	case UseSGD:
+	case BySGD:
 		return newHosted(dev, params, c, sgd{momentum: c.Beta1, decay: c.WeightDecay})
 	}
 	return NewAdamW(dev, params, c)

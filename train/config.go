@@ -47,7 +47,7 @@ func (c Config) withDefaults(base bool) Config {
 	set(&c.Warmup, 0.03)
 	set(&c.Clip, 1)
 	set(&c.Beta1, 0.9)
-	if c.Optimizer == UseLion {
+	if c.Optimizer == ByLion {
 		set(&c.Beta2, 0.99)
 	}
 	set(&c.Beta2, 0.999)

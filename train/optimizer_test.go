@@ -64,9 +64,9 @@ func read(dev kernels.Device, t kernels.Tensor) []float32 {
 // optimizerCases are the configurations whose weights scripts/train-golden has.
 var optimizerCases = map[string]Config{
 	"adamw":     {WeightDecay: 0.1},
-	"lion":      {Optimizer: UseLion, WeightDecay: 0.1},
-	"sgd":       {Optimizer: UseSGD, WeightDecay: 0.1},
-	"adafactor": {Optimizer: UseAdafactor, WeightDecay: 0.1},
+	"lion":      {Optimizer: ByLion, WeightDecay: 0.1},
+	"sgd":       {Optimizer: BySGD, WeightDecay: 0.1},
+	"adafactor": {Optimizer: ByAdafactor, WeightDecay: 0.1},
 	"loraplus":  {WeightDecay: 0.1, Rates: []Rate{{".lora_B.", 16}, {"vector", 16}}},
 	"ema":       {WeightDecay: 0.1, Average: 0.7},
 }

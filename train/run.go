@@ -27,6 +27,8 @@ type Run struct {
 	opt    Optimizer
 	rate   func(n int) float64 // learning rate of step n, from 0
 
+	origin Origin // once it was asked for
+
 	state state
 	step  *samples // of the step at hand; nil before they are dealt
 	err   error    // what ended the run before its end
@@ -43,8 +45,10 @@ type state struct {
 	Loss        model.Loss `json:"loss"`
 	Tokens      int        `json:"tokens"`
 
-	Seen  int   `json:"samples_seen"` // in whole steps
-	Trend trend `json:"trend"`
+	Seen        int         `json:"samples_seen"` // in whole steps
+	Trend       trend       `json:"trend"`
+	Evaluations Evaluations `json:"evaluations,omitempty"`
+	Stopped     bool        `json:"stopped,omitempty"` // early, by an evaluation
 }
 
 // samples are those of one step.
@@ -135,6 +139,9 @@ func (r *Run) Close() {
 	r.opt.Close()
 	r.grads.Close()
 }
+
+// Evaluations returns those that the run has had.
+func (r *Run) Evaluations() Evaluations { return r.state.Evaluations }
 
 // Done returns how many steps are done.
 func (r *Run) Done() int { return r.state.Step }
