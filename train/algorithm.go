@@ -11,13 +11,14 @@ import (
 type Algorithm uint8
 
 const (
-	ByAdamW     Algorithm = iota // see AdamW
+	ByAdamW     Algorithm = iota // AdamW, 8 bytes of moments an element
+	ByAdamW8                     // AdamW8, 2.03 bytes
 	ByAdafactor                  // Shazeer and Stern 2018: two vectors of memory a matrix
 	ByLion                       // Chen et al. 2023: one moment, steps of one size
 	BySGD                        // with momentum Beta1, and weight decay added to the gradient
 )
 
-var algorithmNames = []string{"adamw", "adafactor", "lion", "sgd"}
+var algorithmNames = []string{"adamw", "adamw8bit", "adafactor", "lion", "sgd"}
 
 // String returns the algorithm's name.
 func (a Algorithm) String() string { return nameOf(algorithmNames, int(a)) }
@@ -27,7 +28,7 @@ func (a Algorithm) MarshalText() ([]byte, error) { return []byte(a.String()), ni
 
 // UnmarshalText reads an algorithm's name.
 func (a *Algorithm) UnmarshalText(name []byte) error {
-	i, err := numberOf(algorithmNames, string(name), "optimizer")
+	i, err := numberOf(algorithmNames, string(name), "optimiser")
 	*a = Algorithm(i)
 	return err
 }
@@ -87,6 +88,8 @@ func NewOptimizer(dev kernels.Device, params []*model.Param, c Config) (Optimize
 
 func newAlgorithm(dev kernels.Device, params []*model.Param, c Config) (Optimizer, error) {
 	switch c.Optimizer {
+	case ByAdamW8:
+		return NewAdamW8(dev, params, c)
 	case ByAdafactor:
 		return newHosted(dev, params, c, adafactor{decay: c.WeightDecay})
 	case ByLion:

@@ -8,6 +8,7 @@ import (
 
 // Config says how to train. The zero value trains adapters well.
 type Config struct {
+	Optimizer   Algorithm
 	LR          float64 // peak learning rate; 2e-4 if 0, with Lion 5e-5, with SGD 0.1; a tenth when weights of the base train
 	Rates       []Rate  // multiples of it for some parameters; LoRA+ is {".lora_B.", 16}
 	Schedule    Schedule
@@ -22,7 +23,6 @@ type Config struct {
 	MicroTokens int     // tokens in memory at once, a longer sample alone; 2048 if 0
 	Clip        float64 // largest global norm of the gradient; 1 if 0
 	NoClip      bool
-	Optimizer   Algorithm
 	Beta1       float64 // 0.9 if 0
 	Beta2       float64 // 0.999 if 0, with Lion 0.99
 	Eps         float64 // 1e-8 if 0
@@ -31,6 +31,7 @@ type Config struct {
 	Smoothing   float64 // label smoothing: share of the target's probability that all tokens split
 	Penalty     float64 // weight of the squared logarithm of softmax's denominator (z-loss), such as 1e-4
 	Noise       float64 // NEFTune's alpha, the size of noise on the embeddings, such as 5
+	MergeAware  float64 // share of the steps, the last ones, that train the merged 4-bit model: lora.Adapter.SetMergeAware
 	NoShuffle   bool    // take the samples in their order
 	NoRecompute bool    // keep all activations instead of computing them again
 	Seed        uint64  // order of samples and dropout
@@ -82,6 +83,7 @@ func (c Config) Validate() error {
 	must(int(c.Schedule) < len(scheduleNames), "unknown schedule %d", uint8(c.Schedule))
 	must(c.Cycles > 0, "%d cycles: must be positive", c.Cycles)
 	must(c.Decay > 0 && c.Decay <= 1, "decay %v: is a share of the steps, between 0 and 1", c.Decay)
+	must(int(c.Optimizer) < len(algorithmNames), "unknown optimiser %d", uint8(c.Optimizer))
 	must(c.Warmup >= 0 && c.Warmup <= 1, "warmup %v: is a share of the steps, between 0 and 1", c.Warmup)
 	must(c.Epochs > 0, "%d epochs: must be positive", c.Epochs)
 	must(c.Steps >= 0, "%d steps: must not be negative", c.Steps)
@@ -91,7 +93,6 @@ func (c Config) Validate() error {
 	must(c.Clip >= 0, "clipping at %v: must not be negative", c.Clip)
 	must(c.Beta1 >= 0 && c.Beta1 < 1 && c.Beta2 >= 0 && c.Beta2 < 1, "betas %v and %v: must lie between 0 and 1", c.Beta1, c.Beta2)
 	must(c.Eps > 0, "eps %v: must be positive", c.Eps)
-	must(int(c.Optimizer) < len(algorithmNames), "unknown optimizer %d", uint8(c.Optimizer))
 	for _, r := range c.Rates {
 		must(r.Times >= 0 && finite(r.Times) && r.Match != "", "%v times the rate for parameters %q: must not be negative, and name parameters", r.Times, r.Match)
 	}
@@ -100,5 +101,6 @@ func (c Config) Validate() error {
 	must(c.Noise >= 0 && finite(c.Noise), "noise %v: must not be negative", c.Noise)
 	must(c.Average >= 0 && c.Average < 1, "average that keeps %v: must be at least 0 and less than 1", c.Average)
 	must(c.WeightDecay >= 0, "weight decay %v: must not be negative", c.WeightDecay)
+	must(c.MergeAware >= 0 && c.MergeAware <= 1, "merge-aware %v: is a share of the steps, between 0 and 1", c.MergeAware)
 	return errors.Join(faults...)
 }

@@ -95,6 +95,9 @@ func NewFrom(m *model.Model, source Source, c Config) (*Run, error) {
 	if r.Total, err = r.Config.steps(source); err != nil {
 		return nil, err
 	}
+	if err := r.checkMergeAware(); err != nil {
+		return nil, err
+	}
 	r.rate = func(n int) float64 { return r.Config.rate(n, r.Total) }
 	r.state.Cursor = source.Cursor()
 	runtime.GC() // what loading left behind, before the run takes its memory

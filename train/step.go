@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ type Step struct {
 
 // next runs the step at hand, or what is left of it.
 func (r *Run) next(ctx context.Context) (Step, error) {
-	if err := r.deal(); err != nil {
+	if err := errors.Join(r.switchMergeAware(r.state.Step), r.deal()); err != nil {
 		return Step{}, err
 	}
 	start, before := time.Now(), r.state.Tokens

@@ -100,6 +100,8 @@ func TestFaults(t *testing.T) {
 		{2, `unexpected argument "x"`, append(train[:len(train):len(train)], "x")},
 		{2, "exclude each other", append(train[:len(train):len(train)], "--full", "--adapter", "x")},
 		{2, `schedule "steps"`, append(train[:len(train):len(train)], "--schedule", "steps")},
+		{2, `optimiser "adam"`, append(train[:len(train):len(train)], "--optimizer", "adam")},
+		{2, "merge-aware 2", append(train[:len(train):len(train)], "--merge-aware", "2")},
 		{2, "rank -1", append(train[:len(train):len(train)], "--rank", "-1")},
 		{2, "learning rate -1", append(train[:len(train):len(train)], "--lr", "-1")},
 		{1, `target "query" names no linear layer`, append(train[:len(train):len(train)], "--targets", "query")},

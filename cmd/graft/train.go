@@ -32,12 +32,13 @@ var trainCommand = command{
 // training is the flags of graft train.
 type training struct {
 	source
-	data, out, targets, schedule string
-	full, overwrite              bool
-	clip, warmup                 float64
-	lora                         lora.Config
-	set                          data.Config
-	config                       train.Config
+	data, out, targets  string
+	schedule, optimizer string
+	full, overwrite     bool
+	clip, warmup        float64
+	lora                lora.Config
+	set                 data.Config
+	config              train.Config
 	caring
 	flagSet *flag.FlagSet // those that were given
 }
@@ -60,9 +61,11 @@ func (t *training) flags(f *flag.FlagSet) {
 	f.IntVar(&t.config.MicroTokens, "micro-tokens", 2048, "tokens in memory at once")
 	f.Float64Var(&t.config.LR, "lr", 0, "peak learning `rate` (2e-4; 2e-5 with --full)")
 	f.StringVar(&t.schedule, "schedule", "cosine", "cosine, linear or constant")
+	f.StringVar(&t.optimizer, "optimizer", "adamw", "adamw, or adamw8bit for moments in a quarter of the memory")
 	f.Float64Var(&t.warmup, "warmup", 0.03, "share of the steps in which the rate rises")
 	f.Float64Var(&t.clip, "clip", 1, "largest norm of the gradient; 0 for any")
 	f.Float64Var(&t.config.WeightDecay, "weight-decay", 0, "decoupled weight decay")
+	f.Float64Var(&t.config.MergeAware, "merge-aware", 0, "`SHARE` of the steps, the last ones, that train the model as merged into 4 bits; 1 for all")
 	f.BoolVar(&t.config.NoRecompute, "no-recompute", false, "keep all activations: faster, more memory")
 	f.BoolVar(&t.config.NoShuffle, "no-shuffle", false, "take the records in their order")
 	f.Uint64Var(&t.config.Seed, "seed", 0, "of the adapter, the order and dropout")
@@ -83,7 +86,7 @@ func (t *training) settle(args []string) error {
 	if t.full && t.adapter != "" {
 		return usagef("--full and --adapter exclude each other: merge the adapter first")
 	}
-	if err := t.config.Schedule.UnmarshalText([]byte(t.schedule)); err != nil {
+	if err := errors.Join(t.config.Schedule.UnmarshalText([]byte(t.schedule)), t.config.Optimizer.UnmarshalText([]byte(t.optimizer))); err != nil {
 		return usageError{err}
 	}
 	t.config.Warmup, t.config.NoWarmup = t.warmup, t.warmup == 0

@@ -14,12 +14,19 @@ const (
 	scratchUnits = 128
 	scratchStep  = scratchUnits*4 + 64 // bytes
 	scratchRows  = 64
+	scratchLen   = scratchRows * scratchStep / 4 // floats
+	scratchCodes = scratchRows * 2 * scratchUnits / codeBlock
 )
 
-// packer returns what packs an operand; scratch has room for scratchRows rows.
+// lend returns scratch memory for a packer: the rows, then, for a quantised
+// operand, their blocks' scales and the values of the codes.
+func (g *gemm) lend() *scratch { return g.borrow(scratchLen + scratchCodes + 16) }
+
+// packer returns what packs an operand, in scratch memory that lend returned.
 func (g *gemm) packer(o *operand, scratch *scratch) packer {
 	return packer{
 		simd: g.simd, o: o, bf16: g.bf16, unit: g.unit, scratch: unsafe.Pointer(&scratch.f32[0]),
+		scales: scratch.f32[scratchLen:][:scratchCodes], values: (*[16]float32)(scratch.f32[scratchLen+scratchCodes:]),
 		direct: o.format == kernels.F32 && !g.bf16 || o.format == kernels.BF16 && g.bf16,
 	}
 }
@@ -29,7 +36,7 @@ func (g *gemm) packer(o *operand, scratch *scratch) packer {
 // is zero or arbitrary, what it has beyond the last element, up to a multiple
 // of 16 units, is zero.
 func (g *gemm) packB(dst []float32, v0, n, k0, k1 int) {
-	lent := g.borrow(scratchRows * scratchStep / 4)
+	lent := g.lend()
 	defer g.giveBack(lent)
 	p := g.packer(&g.b, lent)
 	if g.b.across {
@@ -44,7 +51,7 @@ func (g *gemm) packB(dst []float32, v0, n, k0, k1 int) {
 // packA writes a panel of A, in the same way, or for AMX as tiles of 16 rows by
 // 16 units.
 func (g *gemm) packA(dst []float32, v0, n, k0, k1 int) {
-	lent := g.borrow(scratchRows * scratchStep / 4)
+	lent := g.lend()
 	defer g.giveBack(lent)
 	p := g.packer(&g.a, lent)
 	switch {
@@ -71,6 +78,8 @@ type packer struct {
 	direct  bool // the elements can be taken as they are
 	unit    int
 	scratch unsafe.Pointer
+	scales  []float32
+	values  *[16]float32
 }
 
 // at returns the address of an element.
@@ -232,12 +241,11 @@ func (p *packer) dequantizeBlocks(r0, n, k0, k1 int) bool {
 		return false
 	}
 	blocks, step := ceil(k1-k0, codeBlock), p.o.ld/codeBlock
-	var scales [scratchRows * 2 * scratchUnits / codeBlock]float32
 	for r := range n {
-		q.Scales.Expand(scales[r*blocks:(r+1)*blocks], (r0+r)*step+k0/codeBlock)
+		q.Scales.Expand(p.scales[r*blocks:(r+1)*blocks], (r0+r)*step+k0/codeBlock)
 	}
-	table := q.Type.Values()
-	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &scales[0], blocks*4, &table)
+	*p.values = q.Type.Values()
+	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &p.scales[0], blocks*4, p.values)
 	return true
 }
 
