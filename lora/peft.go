@@ -37,6 +37,7 @@ type peftConfig struct {
 	Targets    json.RawMessage `json:"target_modules"`
 	Task       string          `json:"task_type"`
 	RankScaled bool            `json:"use_rslora"`
+	Layers     any             `json:"layers_to_transform,omitempty"`
 }
 
 // ErrUntrained is what Save returns for an adapter that changes nothing.
@@ -120,9 +121,17 @@ func (a *Adapter) PEFTConfig() ([]byte, error) {
 	}
 	text, err := json.MarshalIndent(peftConfig{
 		Base: base, Bias: "none", Inference: true, Init: true, Alpha: json.Number(formatNumber(c.Alpha)), Dropout: c.Dropout,
-		Type: "LORA", Rank: c.Rank, Targets: targets, Task: "CAUSAL_LM", RankScaled: c.RSLoRA,
+		Type: "LORA", Rank: c.Rank, Targets: targets, Task: "CAUSAL_LM", RankScaled: c.RSLoRA, Layers: c.layersToTransform(),
 	}, "", "  ")
 	return append(text, '\n'), err
+}
+
+// layersToTransform is what PEFT has for Layers.
+func (c Config) layersToTransform() any {
+	if len(c.Layers) == 0 {
+		return nil
+	}
+	return c.Layers
 }
 
 // formatNumber writes a whole number as one: Ollama and vLLM read an integer.

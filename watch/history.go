@@ -14,14 +14,13 @@ const maxPoints = 1024
 // called from several goroutines at once.
 type History struct {
 	mu          sync.Mutex
-	start       time.Time
+	spent       time.Duration // in steps
 	points      []train.Step // every stride-th step
 	stride      int
 	last        train.Step
 	tokens      int // since the History began
 	alarms      int // steps whose loss went astray
 	evaluations []train.Evaluation
-	saved       train.Saved
 	samples     []Sample
 }
 
@@ -31,8 +30,8 @@ type Sample struct {
 	Prompt, Text string
 }
 
-// NewHistory returns an empty History that starts now.
-func NewHistory() *History { return &History{start: time.Now(), stride: 1} }
+// NewHistory returns an empty History.
+func NewHistory() *History { return &History{stride: 1} }
 
 // Observe takes an event in.
 func (h *History) Observe(e train.Event) error {
@@ -43,14 +42,15 @@ func (h *History) Observe(e train.Event) error {
 		h.step(e)
 	case train.Evaluation:
 		h.evaluations = thin(append(h.evaluations, e))
-	case train.Saved:
-		h.saved = e
 	}
 	return nil
 }
 
 func (h *History) step(s train.Step) {
 	h.last, h.tokens = s, h.tokens+s.Tokens
+	if s.TokensPerSec > 0 {
+		h.spent += time.Duration(float64(s.Tokens) / s.TokensPerSec * float64(time.Second))
+	}
 	if s.Alarm != train.NoAlarm {
 		h.alarms++
 	}
@@ -78,22 +78,22 @@ func thin[T any](list []T) []T {
 const maxSamples = 12
 
 // AddSample takes a sample in, the newest last.
-func (h *History) AddSample(s Sample) {
+func (h *History) AddSample(s Sample) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.samples = append(h.samples, s)
 	h.samples = h.samples[max(0, len(h.samples)-maxSamples):]
+	return nil
 }
 
 // A view is a copy of a History at one moment.
 type view struct {
-	Elapsed     time.Duration
+	Spent       time.Duration
 	Points      []train.Step
 	Last        train.Step
 	Tokens      int
 	Alarms      int
 	Evaluations []train.Evaluation
-	Saved       train.Saved
 	Samples     []Sample // newest first
 }
 
@@ -102,7 +102,7 @@ func (h *History) view() view {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	v := view{
-		Elapsed: time.Since(h.start), Last: h.last, Tokens: h.tokens, Alarms: h.alarms, Saved: h.saved,
+		Spent: h.spent, Last: h.last, Tokens: h.tokens, Alarms: h.alarms,
 		Points:      append([]train.Step(nil), h.points...),
 		Evaluations: append([]train.Evaluation(nil), h.evaluations...),
 	}

@@ -4,7 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"math"
 	"time"
 
 	"github.com/seed-5afa5581/graft/train"
@@ -49,7 +48,7 @@ func (v view) best() (best train.Evaluation, ok bool) {
 
 // heldOut returns the loss of an evaluation, with its perplexity in the name.
 func heldOut(name string, e train.Evaluation) Fact {
-	return Fact{fmt.Sprintf("%s, perplexity %.3g", name, math.Exp(e.Loss)), short4(e.Loss)}
+	return Fact{fmt.Sprintf("%s, perplexity %.3g", name, e.Perplexity()), short4(e.Loss)}
 }
 
 func short4(v float64) string { return fmt.Sprintf("%.4f", v) }

@@ -10,8 +10,7 @@ import (
 )
 
 // JSONLines writes each event as one line of JSON: what it is ("step",
-// "evaluation", "saved", "stopped" or "sample"), when, and its values. A resumed
-// run goes on in the same file; where a step occurs twice the later line counts.
+// "evaluation", "saved", "stopped" or "sample"), when, and its values.
 type JSONLines struct {
 	w   io.Writer
 	now func() time.Time
@@ -28,7 +27,12 @@ func (j *JSONLines) Observe(e train.Event) error {
 	case train.Evaluation:
 		return j.write("evaluation", e)
 	case train.Saved:
-		return j.write("saved", savedLine{e.Step, e.Path, e.Best})
+		if e.Err == nil {
+			return j.write("saved", savedLine{e.Step, e.Path, e.Best})
+		}
+		return j.write("not saved", faultLine{e.Step, e.Err.Error()})
+	case train.Stopped:
+		return j.write("stopped", stoppedLine{e.Step, e.Best})
 	}
 	return nil
 }
@@ -58,6 +62,14 @@ type stepLine struct {
 	Left         float64     `json:"left"`
 }
 
+func (l stepLine) event() train.Step {
+	return train.Step{
+		N: l.Step, Of: l.Of, Epoch: l.Epoch, Loss: l.Loss, Smoothed: l.Smoothed, Alarm: l.Alarm, Accuracy: l.Accuracy, Entropy: l.Entropy,
+		LR: l.LR, GradNorm: l.GradNorm, Tokens: l.Tokens, Labels: l.Labels, TokensPerSec: l.TokensPerSec, Memory: l.Memory,
+		Left: time.Duration(l.Left * float64(time.Second)),
+	}
+}
+
 func fields(s train.Step) stepLine {
 	return stepLine{
 		s.N, s.Of, s.Epoch, s.Loss, s.Smoothed, s.Alarm, s.Accuracy, s.Entropy, s.LR, s.GradNorm,
@@ -69,6 +81,16 @@ type savedLine struct {
 	Step int    `json:"step"`
 	Path string `json:"path"`
 	Best bool   `json:"best"`
+}
+
+type faultLine struct {
+	Step  int    `json:"step"`
+	Error string `json:"error"`
+}
+
+type stoppedLine struct {
+	Step int              `json:"step"`
+	Best train.Evaluation `json:"best"`
 }
 
 type sampleLine struct {

@@ -22,7 +22,13 @@ func (l logger) Observe(e train.Event) error {
 	case train.Evaluation:
 		l.Info("evaluation", "step", e.Step, "loss", e.Loss, "accuracy", e.Accuracy)
 	case train.Saved:
+		if e.Err != nil {
+			l.Warn("not saved", "step", e.Step, "error", e.Err)
+			return nil
+		}
 		l.Info("saved", "step", e.Step, "path", e.Path, "best", e.Best)
+	case train.Stopped:
+		l.Info("stopped", "step", e.Step, "best", e.Best.Step, "loss", e.Best.Loss)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -52,7 +51,7 @@ func (t *TensorBoard) Observe(e train.Event) error {
 		})
 	case train.Evaluation:
 		return t.scalars(e.Step, []scalar{
-			{"evaluation/loss", e.Loss}, {"evaluation/perplexity", math.Exp(e.Loss)}, {"evaluation/accuracy", e.Accuracy},
+			{"evaluation/loss", e.Loss}, {"evaluation/perplexity", e.Perplexity()}, {"evaluation/accuracy", e.Accuracy},
 		})
 	}
 	return nil

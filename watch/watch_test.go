@@ -66,7 +66,7 @@ func TestHistoryIsBounded(t *testing.T) {
 			t.Fatalf("points %d and %d", v.Points[i-1].N, v.Points[i].N)
 		}
 	}
-	if v.Tokens != 5000*512 || v.Alarms != 1 || len(v.Evaluations) != 200 || len(v.Samples) != maxSamples || v.Saved.Step != 5000 {
+	if v.Tokens != 5000*512 || v.Alarms != 1 || len(v.Evaluations) != 200 || len(v.Samples) != maxSamples {
 		t.Errorf("%d tokens, %d alarms, %d evaluations, %d samples", v.Tokens, v.Alarms, len(v.Evaluations), len(v.Samples))
 	}
 }
@@ -324,5 +324,56 @@ func TestReportOfNothing(t *testing.T) {
 	var b stdbytes.Buffer
 	if err := (Report{Title: "x", History: NewHistory()}).Write(&b); err != nil || !strings.Contains(b.String(), "no step yet") {
 		t.Errorf("%v: %s", err, b.String())
+	}
+}
+
+// A logbook of a run that was killed and resumed holds every step once, and so
+// does the history.
+func TestLogbook(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "metrics.jsonl")
+	book, err := OpenLogbook(path, 0, NewHistory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	story(t, 60, book)
+	if err := errors.Join(book.AddSample(Sample{Step: 20, Prompt: "a", Text: "b"}), book.Close()); err != nil {
+		t.Fatal(err)
+	}
+	torn, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := torn.WriteString(`{"event":"step","time":"2026`); err != nil {
+		t.Fatal(err)
+	}
+	torn.Close()
+	h := NewHistory()
+	if book, err = OpenLogbook(path, 40, h); err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	if v := h.view(); v.Last.N != 40 || len(v.Points) != 40 || len(v.Evaluations) != 1 || len(v.Samples) != 1 || v.Alarms != 1 || v.Last.Left != 20*time.Second {
+		t.Errorf("after 40 steps: %+v", v)
+	}
+	if err := book.Observe(train.Step{N: 41, Of: 60}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) != 40+1+1+1 || !strings.Contains(lines[len(lines)-1], `"step":41,`) {
+		t.Errorf("%d lines, the last %s", len(lines), lines[len(lines)-1])
+	}
+	if book, err = OpenLogbook(path, 0, NewHistory()); err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		t.Errorf("a new run finds %d bytes, %v", info.Size(), err)
+	}
+	if _, err := OpenLogbook(t.TempDir(), 1, NewHistory()); err == nil {
+		t.Error("a folder is a logbook")
 	}
 }
