@@ -14,6 +14,7 @@ type AdamW struct {
 
 	dev     kernels.Device
 	params  []*model.Param
+	rates   []float64
 	moments []moments
 	steps   int
 }
@@ -24,7 +25,7 @@ type moments struct{ m, v kernels.Tensor }
 // NewAdamW returns an optimiser of params with the numbers of c.
 func NewAdamW(dev kernels.Device, params []*model.Param, c Config) (*AdamW, error) {
 	c = c.withDefaults(false)
-	o := &AdamW{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, dev: dev, params: params}
+	o := &AdamW{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, dev: dev, params: params, rates: c.rates(params)}
 	for _, p := range params {
 		m, err := like(dev, p.Value)
 		if err == nil {
@@ -72,8 +73,9 @@ func (o *AdamW) SetSteps(n int) { o.steps = n }
 // gradients to zero.
 func (o *AdamW) Step(lr, scale float64) error {
 	o.steps++
-	h := kernels.AdamW{LR: lr, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, WeightDecay: o.WeightDecay, Step: o.steps, GradScale: scale}
+	h := kernels.AdamW{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, WeightDecay: o.WeightDecay, Step: o.steps, GradScale: scale}
 	for i, p := range o.params {
+		h.LR = lr * o.rates[i]
 		o.dev.AdamW(p.Value, o.moments[i].m, o.moments[i].v, p.Grad, h)
 		o.dev.Fill(p.Grad, 0)
 		p.Version++

@@ -23,6 +23,7 @@ type AdamW8 struct {
 
 	dev     kernels.Device
 	params  []*model.Param
+	rates   []float64
 	moments []moments  // of the small parameters; none of the others
 	codes   [][2]coded // of the others
 	band    moments    // [bandLen, 1] of the parameter at hand
@@ -47,7 +48,7 @@ const (
 // NewAdamW8 returns an optimiser of params with the numbers of c.
 func NewAdamW8(dev kernels.Device, params []*model.Param, c Config) (*AdamW8, error) {
 	c = c.withDefaults(false)
-	o := &AdamW8{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, dev: dev, params: params}
+	o := &AdamW8{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, dev: dev, params: params, rates: c.rates(params)}
 	o.moments, o.codes = make([]moments, len(params)), make([][2]coded, len(params))
 	o.values, o.scales = make([]float32, bandLen), make([]float32, bandBlocks)
 	if err := o.alloc(); err != nil {
@@ -125,8 +126,9 @@ func (o *AdamW8) SetSteps(n int) { o.steps = n }
 // gradients to zero.
 func (o *AdamW8) Step(lr, scale float64) error {
 	o.steps++
-	h := kernels.AdamW{LR: lr, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, WeightDecay: o.WeightDecay, Step: o.steps, GradScale: scale}
+	h := kernels.AdamW{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, WeightDecay: o.WeightDecay, Step: o.steps, GradScale: scale}
 	for i, p := range o.params {
+		h.LR = lr * o.rates[i]
 		n := p.Value.Len()
 		w, g := p.Value.Reshape(n, 1), p.Grad.Reshape(n, 1)
 		if n < minCoded {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-5afa5581/graft/data"
+	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/model"
 )
 
@@ -26,6 +27,8 @@ type Run struct {
 	opt    Optimizer
 	rate   func(n int) float64 // learning rate of step n, from 0
 
+	origin Origin // once it was asked for
+
 	state state
 	step  *samples // of the step at hand; nil before they are dealt
 	err   error    // what ended the run before its end
@@ -42,15 +45,18 @@ type state struct {
 	Loss        model.Loss `json:"loss"`
 	Tokens      int        `json:"tokens"`
 
-	Seen  int   `json:"samples_seen"` // in whole steps
-	Trend trend `json:"trend"`
+	Seen        int         `json:"samples_seen"` // in whole steps
+	Trend       trend       `json:"trend"`
+	Evaluations Evaluations `json:"evaluations,omitempty"`
+	Stopped     bool        `json:"stopped,omitempty"` // early, by an evaluation
 }
 
 // samples are those of one step.
 type samples struct {
 	all     []data.Sample
 	numbers []int32
-	labels  int    // that carry a loss
+	labels  int // that carry a loss
+	tokens  int
 	after   Cursor // where the next step begins
 }
 
@@ -85,10 +91,9 @@ func NewFrom(m *model.Model, source Source, c Config) (*Run, error) {
 		return nil, errors.New("train: nothing to train: attach an adapter or unfreeze weights first")
 	}
 	r := &Run{Config: c.withDefaults(m.BaseTrains()), model: m, source: source}
-	perEpoch := (source.Len() + r.Config.Batch - 1) / r.Config.Batch
-	r.Total = r.Config.Epochs * perEpoch
-	if r.Config.Steps > 0 {
-		r.Total = r.Config.Steps
+	var err error
+	if r.Total, err = r.Config.steps(source); err != nil {
+		return nil, err
 	}
 	if err := r.checkMergeAware(); err != nil {
 		return nil, err
@@ -96,17 +101,39 @@ func NewFrom(m *model.Model, source Source, c Config) (*Run, error) {
 	r.rate = func(n int) float64 { return r.Config.rate(n, r.Total) }
 	r.state.Cursor = source.Cursor()
 	runtime.GC() // what loading left behind, before the run takes its memory
-	var err error
 	if r.grads, err = NewGradients(m.Device, params); err != nil {
 		return nil, err
 	}
-	if r.opt, err = newOptimizer(m.Device, params, r.Config); err != nil {
+	if r.opt, err = NewOptimizer(m.Device, params, r.Config); err != nil {
 		r.grads.Close()
 		return nil, err
 	}
 	r.pass = m.NewPass()
-	r.pass.Seed, r.pass.Recompute = r.Config.Seed, !r.Config.NoRecompute
+	r.pass.Seed, r.pass.Recompute, r.pass.Noise = r.Config.Seed, !r.Config.NoRecompute, r.Config.Noise
+	r.pass.Objective = kernels.CrossEntropy{Smoothing: float32(r.Config.Smoothing), Penalty: float32(r.Config.Penalty)}
 	return r, r.grads.Clear()
+}
+
+// steps returns how many the run has. A budget of tokens makes steps of as many
+// samples as the order brings, so that they are counted by dealing every epoch.
+func (c Config) steps(source Source) (n int, err error) {
+	if c.Steps > 0 {
+		return c.Steps, nil
+	}
+	if c.BatchTokens == 0 {
+		return c.Epochs * ((source.Len() + c.Batch - 1) / c.Batch), nil
+	}
+	start, s := source.Cursor(), samples{}
+	for range c.Epochs * source.Len() {
+		x, _, last, err := source.Next()
+		if err != nil {
+			return 0, fmt.Errorf("train: counting the steps: %w", err)
+		}
+		if s.tokens += len(x.Tokens); last || c.full(&s) {
+			n, s.tokens = n+1, 0
+		}
+	}
+	return n, source.Seek(start)
 }
 
 // Close gives back the memory that the run took; what it trained stays.
@@ -115,6 +142,9 @@ func (r *Run) Close() {
 	r.opt.Close()
 	r.grads.Close()
 }
+
+// Evaluations returns those that the run has had.
+func (r *Run) Evaluations() Evaluations { return r.state.Evaluations }
 
 // Done returns how many steps are done.
 func (r *Run) Done() int { return r.state.Step }

@@ -58,13 +58,13 @@ func (r *Run) deal() error {
 		return nil
 	}
 	s := &samples{}
-	for last := false; len(s.all) < r.Config.Batch && !last; {
+	for last := false; !r.Config.full(s) && !last; {
 		sample, number, end, err := r.source.Next()
 		if err != nil {
 			return fmt.Errorf("train: step %d: %w", r.state.Step+1, err)
 		}
 		s.all, s.numbers = append(s.all, sample), append(s.numbers, int32(number))
-		s.labels += sample.Learned()
+		s.labels, s.tokens = s.labels+sample.Learned(), s.tokens+len(sample.Tokens)
 		last = end
 	}
 	if s.labels == 0 {
@@ -73,6 +73,14 @@ func (r *Run) deal() error {
 	s.after = r.source.Cursor()
 	r.step = s
 	return nil
+}
+
+// full reports whether a step needs no more samples.
+func (c Config) full(s *samples) bool {
+	if c.BatchTokens > 0 {
+		return s.tokens >= c.BatchTokens
+	}
+	return len(s.all) == c.Batch
 }
 
 // accumulate sums the gradients of the samples that the step still lacks, batch

@@ -112,7 +112,7 @@ func TestWorkersChangeNoBit(t *testing.T) {
 // However a step is split into batches, and whether activations are kept or
 // computed again, the adapter is the same.
 func TestSplittingChangesNoBit(t *testing.T) {
-	l, c := lora.Config{Rank: 4, Dropout: 0.1}, Config{Epochs: 2, Batch: 8, LR: 1e-2}
+	l, c := lora.Config{Rank: 4, Dropout: 0.1}, Config{Epochs: 2, Batch: 8, LR: 1e-2, Noise: 5, Smoothing: 0.1, Penalty: 1e-3}
 	want := trained(t, kernels.Checked(cpu.New(2)), l, c)
 	for _, micro := range []int{1, 20, 60} {
 		c.MicroTokens = micro
@@ -189,7 +189,11 @@ func TestConfigFaults(t *testing.T) {
 	for want, c := range map[string]Config{
 		"learning rate -1": {LR: -1}, "learning rate NaN": {LR: math.NaN()}, "unknown schedule 9": {Schedule: 9}, "unknown optimiser 9": {Optimizer: 9}, "warmup 2": {Warmup: 2},
 		"-1 epochs": {Epochs: -1}, "-1 steps": {Steps: -1}, "batch of -1": {Batch: -1}, "-1 tokens at once": {MicroTokens: -1},
-		"clipping at -1": {Clip: -1}, "merge-aware 1.5": {MergeAware: 1.5}, "betas 1 and": {Beta1: 1}, "eps -1": {Eps: -1}, "weight decay -1": {WeightDecay: -1},
+		"clipping at -1": {Clip: -1}, "betas 1 and": {Beta1: 1}, "eps -1": {Eps: -1}, "weight decay -1": {WeightDecay: -1},
+		"-1 cycles": {Cycles: -1}, "decay 2": {Decay: 2}, `-2 times the rate for parameters "x"`: {Rates: []Rate{{"x", -2}}},
+		"average that keeps 1": {Average: 1}, "label smoothing 1": {Smoothing: 1}, "penalty -1": {Penalty: -1}, "noise NaN": {Noise: math.NaN()},
+		"batch of -1 tokens": {BatchTokens: -1},
+		"merge-aware 1.5":    {MergeAware: 1.5},
 	} {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)

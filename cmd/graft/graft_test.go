@@ -156,23 +156,6 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// An interrupted run saves the adapter of the last whole step.
-func TestInterrupt(t *testing.T) {
-	dir := t.TempDir()
-	file, out := filepath.Join(dir, "data.jsonl"), filepath.Join(dir, "out")
-	if err := os.WriteFile(file, []byte(`{"text":"Once upon a time"}`), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var o bytes.Buffer
-	code := run(ctx, streams{nil, &o, &stopper{after: 3, stop: cancel}}, []string{"train", "--model", storiesDir, "--data", file, "--out", out, "--steps", "1000"})
-	if code != 130 || !strings.Contains(o.String(), "saved after 2 steps") {
-		t.Errorf("exit %d: %s", code, o.String())
-	}
-	must(t, "inspect", out)
-}
-
 // A stopper stops a run after some lines.
 type stopper struct {
 	after int

@@ -28,7 +28,7 @@ type streams struct {
 	out, err io.Writer
 }
 
-var commands = []command{trainCommand, generateCommand, mergeCommand, quantizeCommand, inspectCommand}
+var commands = []command{trainCommand, resumeCommand, verifyCommand, generateCommand, mergeCommand, quantizeCommand, inspectCommand}
 
 // usageError is a mistake in the command line: exit code 2.
 type usageError struct{ error }
@@ -94,7 +94,7 @@ func (c command) run(ctx context.Context, s streams, args []string) error {
 	f := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	do := c.prepare(f)
-	err := f.Parse(args)
+	rest, err := parse(f, args)
 	if errors.Is(err, flag.ErrHelp) {
 		c.help(s.out, f)
 		return err
@@ -102,7 +102,20 @@ func (c command) run(ctx context.Context, s streams, args []string) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return do(ctx, s, f.Args())
+	return do(ctx, s, rest)
+}
+
+// parse parses flags before, between and after the arguments, which it returns.
+func parse(f *flag.FlagSet, args []string) (rest []string, err error) {
+	for len(args) > 0 {
+		if err := f.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = f.Args(); len(args) > 0 {
+			rest, args = append(rest, args[0]), args[1:]
+		}
+	}
+	return rest, nil
 }
 
 func (c command) help(w io.Writer, f *flag.FlagSet) {

@@ -38,7 +38,8 @@ var rooms = map[string][]string{
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"data":                    {"model", "model/tokenizer"},
-	"train":                   {"data", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
+	"watch":                   {"internal/atomicfile", "train"},
+	"train":                   {"data", "internal/atomicfile", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 }
 
 // leaves may import everything.
