@@ -7,8 +7,11 @@ import "golang.org/x/sys/cpu"
 // instructionSets lists those of the processor, the best first.
 func instructionSets() (sets []*simd) {
 	x := &cpu.X86
-	if !(x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasFMA) {
+	if !(x.HasAVX2 && x.HasFMA && x.HasF16C) {
 		return nil
+	}
+	if !(x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL) {
+		return []*simd{&avx2}
 	}
 	if x.HasAVX512BF16 {
 		bf16 := avx512
@@ -20,11 +23,17 @@ func instructionSets() (sets []*simd) {
 		}
 		sets = append(sets, &bf16)
 	}
-	return append(sets, &avx512)
+	return append(sets, &avx512, &avx2)
 }
 
 var avx512 = simd{
 	name: "avx512", tileF32: tileF32512, transpose: transpose512, widenBF16: widenBF16512, widenF16: widenF16512, interleaveF32: interleaveF32512,
 	expSums: expSums512, silu: silu512, siluGrad: siluGrad512, largest: largest512, dot: dot512, dot3: dot3512, scale: scale512, axpy: axpy512,
 	product: product512, addProduct: addProduct512, normGrad: normGrad512, rotate: rotate512, adamw: adamw512,
+}
+
+var avx2 = simd{
+	name: "avx2", tileF32: tileF32AVX2, transpose: transposeAVX2, widenBF16: widenBF16AVX2, widenF16: widenF16AVX2, interleaveF32: interleaveF32AVX2,
+	expSums: expSumsAVX2, silu: siluAVX2, siluGrad: siluGradAVX2, largest: largestAVX2, dot: dotAVX2, dot3: dot3AVX2, scale: scaleAVX2, axpy: axpyAVX2,
+	product: productAVX2, addProduct: addProductAVX2, normGrad: normGradAVX2, rotate: rotateAVX2, adamw: adamwAVX2,
 }

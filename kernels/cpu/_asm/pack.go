@@ -21,11 +21,31 @@ func (g *gen) packs() {
 	g.interleave(true)
 }
 
+const (
+	transposeDoc       = ": turns n blocks of 16 rows by 16 units, ld bytes from row to row, into panels: unit-major."
+	transposeSignature = "(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)"
+
+	interleaveDoc       = ": copies units rows of float32 into groups of 16 columns, stride bytes from group to group."
+	interleaveSignature = "(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)"
+)
+
+func widenDoc(from string) string {
+	return ": converts rows of n blocks of 16 elements of " + from + " to float32; ld and dld are bytes from row to row."
+}
+
+// unpacks transposes 4 by 4 units, of registers 0 to 3 into registers 8 to 11.
+var unpacks = []struct {
+	op           string
+	b, a, result int
+}{
+	{"VUNPCKLPS", 1, 0, 4}, {"VUNPCKHPS", 1, 0, 5}, {"VUNPCKLPS", 3, 2, 6}, {"VUNPCKHPS", 3, 2, 7},
+	{"VUNPCKLPD", 6, 4, 8}, {"VUNPCKHPD", 6, 4, 9}, {"VUNPCKLPD", 7, 5, 10}, {"VUNPCKHPD", 7, 5, 11},
+}
+
 // transpose reads 16 rows of 16 units with four 128-bit loads a register, so
 // that two stages of unpacking are left.
 func (g *gen) transpose() {
-	g.fn(": turns n blocks of 16 rows by 16 units, ld bytes from row to row, into panels: unit-major.",
-		"transpose", "(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)", 4)
+	g.fn(transposeDoc, "transpose", transposeSignature, 4)
 	g.p("MOVQ n+0(FP), AX")
 	g.p("MOVQ src+8(FP), SI")
 	g.p("MOVQ ld+16(FP), CX")
@@ -46,13 +66,7 @@ func (g *gen) transpose() {
 				g.p("VINSERTF32X4 $%d, %d(%s)%s, Z%d, Z%d", b, 16*c, bases[b], offsets[r], z+r, z+r)
 			}
 		}
-		for _, u := range []struct {
-			op           string
-			b, a, result int
-		}{
-			{"VUNPCKLPS", 1, 0, 4}, {"VUNPCKHPS", 1, 0, 5}, {"VUNPCKLPS", 3, 2, 6}, {"VUNPCKHPS", 3, 2, 7},
-			{"VUNPCKLPD", 6, 4, 8}, {"VUNPCKHPD", 6, 4, 9}, {"VUNPCKLPD", 7, 5, 10}, {"VUNPCKHPD", 7, 5, 11},
-		} {
+		for _, u := range unpacks {
 			g.p("%s Z%d, Z%d, Z%d", u.op, z+u.b, z+u.a, z+u.result)
 		}
 		for i := range 4 {
@@ -147,7 +161,7 @@ func (g *gen) narrow(tiles bool) {
 
 // widen converts a 16-bit format to float32.
 func (g *gen) widen(name, from string, load func()) {
-	g.fn(": converts rows of n blocks of 16 elements of "+from+" to float32; ld and dld are bytes from row to row.", name, rowsSignature, 6)
+	g.fn(widenDoc(from), name, rowsSignature, 6)
 	g.overRows(func() {
 		load()
 		g.p("VMOVUPS Z0, (R9)")
@@ -159,12 +173,11 @@ func (g *gen) widen(name, from string, load func()) {
 // interleave packs the summed dimension down the rows: a row is a unit of
 // float32; two rows are a unit of bfloat16 pairs.
 func (g *gen) interleave(bf16 bool) {
-	name, doc, size := "interleaveF32", ": copies units rows of float32", 64
+	name, doc, size := "interleaveF32", interleaveDoc, 64
 	if bf16 {
-		name, doc, size = "interleaveBF16", ": interleaves units pairs of rows of bfloat16", 32
+		name, doc, size = "interleaveBF16", ": interleaves units pairs of rows of bfloat16 into groups of 16 columns, stride bytes from group to group.", 32
 	}
-	g.fn(doc+" into groups of 16 columns, stride bytes from group to group.",
-		name, "(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)", 6)
+	g.fn(doc, name, interleaveSignature, 6)
 	g.p("MOVQ units+0(FP), BX")
 	g.p("MOVQ src+16(FP), SI")
 	g.p("MOVQ ld+24(FP), CX")
