@@ -156,7 +156,7 @@ func (m *Model) Replace(l *Linear, w []float32) error {
 	if old == nil {
 		return m.replaceDense(l, w, m.formats[name])
 	}
-	t, err := quant.Quantize(quant.Floats(w), old.Shape, quant.Config{Type: old.Type, Block: old.Block, PlainScales: !old.Scales.Double()})
+	t, err := quant.Quantize(quant.Floats(w), old.Shape, old.Config())
 	if err != nil {
 		return fmt.Errorf("model: %s: %w", l.Name, err)
 	}
@@ -164,6 +164,9 @@ func (m *Model) Replace(l *Linear, w []float32) error {
 	l.W, err = m.newQuantized(name, t)
 	return err
 }
+
+// Quantized returns the tensor behind a linear layer's weight, nil if it is dense.
+func (m *Model) Quantized(l *Linear) *quant.Tensor { return m.quantized[l.Name+".weight"] }
 
 // ReplaceDense is Replace for a layer that is not to be quantised any more: its
 // weight gets the format that it had before it was.

@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	"model/tokenizer":         {"internal/jinja"},
 	"model/tokenizer/sugarme": {"model/tokenizer"},
 	"model":                   {"internal/atomicfile", "internal/random", "kernels", "kernels/cpu", "model/safetensors", "model/tokenizer", "quant"},
-	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors"},
+	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"data":                    {"model", "model/tokenizer"},
 	"train":                   {"data", "internal/random", "kernels", "model"},

@@ -32,6 +32,12 @@ func widenF16AVX2(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, d
 //go:noescape
 func interleaveF32AVX2(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
 
+// dequantizeF32AVX2: turns rows of n blocks of 64 codes into float32 by a table of 16 values and a scale a block; ld, dld and
+// lds are bytes from row to row.
+//
+//go:noescape
+func dequantizeF32AVX2(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)
+
 // expSumsAVX2: y = exp(x-m); sums gets Σ y and Σ y·(x-m).
 //
 //go:noescape

@@ -199,6 +199,9 @@ func (p *packer) expand(r0, n, k0, k1 int) {
 
 // dequantize is expand for a quantised operand.
 func (p *packer) dequantize(r0, n, k0, k1 int) {
+	if p.dequantizeBlocks(r0, n, k0, k1) {
+		return
+	}
 	count := k1 - k0
 	for r := range n {
 		row, at := unsafe.Add(p.scratch, r*scratchStep), (r0+r)*p.o.ld+k0
@@ -212,6 +215,30 @@ func (p *packer) dequantize(r0, n, k0, k1 int) {
 			clear(to[count:])
 		}
 	}
+}
+
+// codeBlock is how many codes the assembly turns at once.
+const codeBlock = 64
+
+// dequantizeBlocks does it by assembly, if the blocks lie so that it can. Columns
+// after the last that were not asked for may then not be zero.
+func (p *packer) dequantizeBlocks(r0, n, k0, k1 int) bool {
+	q, convert := p.o.quantized, p.dequantizeF32
+	if p.bf16 {
+		convert = p.dequantizeBF16
+	}
+	whole := (k1-k0)%codeBlock == 0 || p.o.across
+	if convert == nil || q.Block != codeBlock || p.o.ld%codeBlock != 0 || k0%codeBlock != 0 || !whole {
+		return false
+	}
+	blocks, step := ceil(k1-k0, codeBlock), p.o.ld/codeBlock
+	var scales [scratchRows * 2 * scratchUnits / codeBlock]float32
+	for r := range n {
+		q.Scales.Expand(scales[r*blocks:(r+1)*blocks], (r0+r)*step+k0/codeBlock)
+	}
+	table := q.Type.Values()
+	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &scales[0], blocks*4, &table)
+	return true
 }
 
 // expandBlocks writes whole blocks of 16 units.

@@ -164,6 +164,7 @@ func (g *gen) avx2Packs() {
 	})
 	g.avx2Widen("widenF16", "half precision", func(half int) { g.p("VCVTPH2PS %d(R8), Y%d", 16*half, half) })
 	g.avx2Interleave()
+	g.avx2Dequantize()
 }
 
 // avx2Transpose reads 8 rows of 4 units with two 128-bit loads a register.
@@ -244,4 +245,30 @@ func (g *gen) avx2Interleave() {
 	g.p("DECQ BX")
 	g.p("JNZ row")
 	g.ret()
+}
+
+// avx2Dequantize does eight codes at once: shifted so that each lane begins with
+// its own, whose low three bits choose from either half of the table and whose
+// fourth chooses the half.
+func (g *gen) avx2Dequantize() {
+	g.table("shifts", []uint32{4, 0, 12, 8, 20, 16, 28, 24})
+	g.openDequantize("dequantizeF32", "float32")
+	g.p("VMOVUPS (R13), Y14")
+	g.p("VMOVUPS 32(R13), Y15")
+	g.p("VMOVDQU shifts%s<>(SB), Y13", g.suffix)
+	g.overCodes(func() {
+		g.p("VBROADCASTSS (R12), Y0")
+		g.p("VMULPS Y14, Y0, Y1")
+		g.p("VMULPS Y15, Y0, Y2")
+		for i := range 8 {
+			g.p("VPBROADCASTD %d(R8), Y3", 4*i)
+			g.p("VPSRLVD Y13, Y3, Y3")
+			g.p("VPERMPS Y1, Y3, Y4")
+			g.p("VPERMPS Y2, Y3, Y5")
+			g.p("VPSLLD $28, Y3, Y3")
+			g.p("VBLENDVPS Y3, Y5, Y4, Y4")
+			g.p("VMOVUPS Y4, %d(R9)", 32*i)
+		}
+		g.p("ADDQ $256, R9")
+	})
 }
