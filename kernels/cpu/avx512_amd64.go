@@ -132,6 +132,11 @@ func rotate512(n int, a, b, cos, sin *float32, sign float32)
 //go:noescape
 func adamw512(n int, w, m, v, grad, c *float32)
 
+// peak512: runs n turns of multiply-adds between registers and returns the operations of a turn.
+//
+//go:noescape
+func peak512(n int) int
+
 // amxBF16512: C = A·B, or += with acc, for 32 rows and pairs times 32 columns, ldc bytes from row to row. a0 and a1 are
 // steps tiles of 16 rows by 32 elements; b is panels of 16 columns, width bytes from panel to panel.
 //
