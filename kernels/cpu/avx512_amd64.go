@@ -55,6 +55,11 @@ func interleaveF32512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.
 //go:noescape
 func interleaveBF16512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
 
+// interleaveNarrow512: interleaves units pairs of rows of float32, rounded to bfloat16, into groups of 16 columns, stride bytes from group to group.
+//
+//go:noescape
+func interleaveNarrow512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
+
 // dequantizeF32512: turns rows of n blocks of 64 codes into float32 by a table of 16 values and a scale a block; ld, dld and
 // lds are bytes from row to row.
 //

@@ -1053,14 +1053,50 @@ row:
 	LEAQ (SI)(CX*1), R13
 loop:
 	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(CX*1)
 	VMOVUPS (R8), Y0
 	VINSERTI64X4 $1, (R13), Z0, Z0
+	PREFETCHT0 (R12)(CX*1)
 	VPERMW Z0, Z31, Z0
 	ADDQ $32, R13
 	VMOVUPS Z0, (R9)
 	ADDQ $32, R8
 	ADDQ $32, R12
+	ADDQ DX, R9
+	DECQ AX
+	JNZ loop
+	ADDQ CX, SI
+	ADDQ CX, SI
+	ADDQ $64, DI
+	DECQ BX
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func interleaveNarrow512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
+TEXT ·interleaveNarrow512(SB), NOSPLIT, $0-48
+	MOVQ units+0(FP), BX
+	MOVQ src+16(FP), SI
+	MOVQ ld+24(FP), CX
+	MOVQ dst+32(FP), DI
+	MOVQ stride+40(FP), DX
+	VMOVUPS pairs512<>(SB), Z31
+row:
+	MOVQ groups+8(FP), AX
+	MOVQ SI, R8
+	MOVQ DI, R9
+	LEAQ (SI)(CX*8), R12
+	LEAQ (SI)(CX*1), R13
+loop:
+	PREFETCHT0 (R12)
+	VMOVUPS (R8), Z0
+	VMOVUPS (R13), Z1
+	LONG $0x4877f262; WORD $0xc072 // VCVTNE2PS2BF16 Z0, Z1, Z0
+	PREFETCHT0 (R12)(CX*1)
+	VPERMW Z0, Z31, Z0
+	ADDQ $64, R13
+	VMOVUPS Z0, (R9)
+	ADDQ $64, R8
+	ADDQ $64, R12
 	ADDQ DX, R9
 	DECQ AX
 	JNZ loop

@@ -17,8 +17,9 @@ func (g *gen) packs() {
 		g.p("VPSLLD $16, Z0, Z0")
 	})
 	g.widen("widenF16", "half precision", func() { g.p("VCVTPH2PS (R8), Z0") })
-	g.interleave(false)
-	g.interleave(true)
+	g.interleave("interleaveF32", interleaveDoc, 64, false)
+	g.interleave("interleaveBF16", ": interleaves units pairs of rows of bfloat16"+inGroups, 32, true)
+	g.interleave("interleaveNarrow", ": interleaves units pairs of rows of float32, rounded to bfloat16,"+inGroups, 64, true)
 	g.dequantize(false)
 	g.dequantize(true)
 }
@@ -258,20 +259,18 @@ func (g *gen) widen(name, from string, load func()) {
 	})
 }
 
+const inGroups = " into groups of 16 columns, stride bytes from group to group."
+
 // interleave packs the summed dimension down the rows: a row is a unit of
-// float32; two rows are a unit of bfloat16 pairs.
-func (g *gen) interleave(bf16 bool) {
-	name, doc, size := "interleaveF32", interleaveDoc, 64
-	if bf16 {
-		name, doc, size = "interleaveBF16", ": interleaves units pairs of rows of bfloat16 into groups of 16 columns, stride bytes from group to group.", 32
-	}
+// float32; two rows are a unit of bfloat16 pairs. Sixteen columns take size bytes.
+func (g *gen) interleave(name, doc string, size int, pairs bool) {
 	g.fn(doc, name, interleaveSignature, 6)
 	g.p("MOVQ units+0(FP), BX")
 	g.p("MOVQ src+16(FP), SI")
 	g.p("MOVQ ld+24(FP), CX")
 	g.p("MOVQ dst+32(FP), DI")
 	g.p("MOVQ stride+40(FP), DX")
-	if bf16 {
+	if pairs {
 		g.p("VMOVUPS pairs%s<>(SB), Z31", g.suffix)
 	}
 	g.l("row")
@@ -279,19 +278,26 @@ func (g *gen) interleave(bf16 bool) {
 	g.p("MOVQ SI, R8")
 	g.p("MOVQ DI, R9")
 	g.p("LEAQ (SI)(CX*8), R12")
-	if bf16 {
+	if pairs {
 		g.p("LEAQ (SI)(CX*1), R13")
 	}
 	g.l("loop")
 	g.p("PREFETCHT0 (R12)")
-	if bf16 {
-		g.p("PREFETCHT0 (R12)(CX*1)")
+	switch {
+	case !pairs:
+		g.p("VMOVUPS (R8), Z0")
+	case size == 32:
 		g.p("VMOVUPS (R8), Y0")
 		g.p("VINSERTI64X4 $1, (R13), Z0, Z0")
+	default:
+		g.p("VMOVUPS (R8), Z0")
+		g.p("VMOVUPS (R13), Z1")
+		g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, nil, false)
+	}
+	if pairs {
+		g.p("PREFETCHT0 (R12)(CX*1)")
 		g.p("VPERMW Z0, Z31, Z0")
 		g.p("ADDQ $%d, R13", size)
-	} else {
-		g.p("VMOVUPS (R8), Z0")
 	}
 	g.p("VMOVUPS Z0, (R9)")
 	g.p("ADDQ $%d, R8", size)
@@ -300,7 +306,7 @@ func (g *gen) interleave(bf16 bool) {
 	g.p("DECQ AX")
 	g.p("JNZ loop")
 	g.p("ADDQ CX, SI")
-	if bf16 {
+	if pairs {
 		g.p("ADDQ CX, SI")
 	}
 	g.p("ADDQ $64, DI")
