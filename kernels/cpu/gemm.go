@@ -128,17 +128,42 @@ func (g *gemm) run(workers int, do func(n int, task func(int))) {
 		return
 	}
 	blocks := min(ceil(g.k, g.block), max(1, packFloats/(g.panels*g.stride)))
+	if blocks*g.block >= g.k && g.holdable() {
+		g.runHeld(workers, do)
+		return
+	}
 	lent := g.borrow(blocks * g.panels * g.stride)
 	defer g.giveBack(lent)
-	a := lent.f32
 	for k0 := 0; k0 < g.k; k0 += blocks * g.block {
 		end := min(g.k, k0+blocks*g.block)
-		do(ceil(end-k0, g.block)*g.panels, func(i int) {
-			from, v0 := k0+i/g.panels*g.block, i%g.panels*panel
-			g.packA(a[i*g.stride:(i+1)*g.stride], v0, min(panel, g.m-v0), from, min(end, from+g.block))
-		})
-		g.tasks(workers, do, a, k0, end)
+		g.pack(do, lent.f32, k0, end)
+		g.tasks(workers, do, lent.f32, k0, end)
 	}
+}
+
+// pack packs the elements from k0 to end of the summed dimension of A.
+func (g *gemm) pack(do func(int, func(int)), a []float32, k0, end int) {
+	do(ceil(end-k0, g.block)*g.panels, func(i int) {
+		from, v0 := k0+i/g.panels*g.block, i%g.panels*panel
+		g.packA(a[i*g.stride:(i+1)*g.stride], v0, min(panel, g.m-v0), from, min(end, from+g.block))
+	})
+}
+
+// holdable reports whether A is a whole tensor, which may be held.
+func (g *gemm) holdable() bool { return !g.a.across && !g.whole && g.a.ld == g.k }
+
+// runHeld is run for an A that may be held, packed at once.
+func (g *gemm) runHeld(workers int, do func(n int, task func(int))) {
+	o := left{&g.a.f32[0], g.m, g.k, g.bf16}
+	packed, holds := g.larder.look(o)
+	if packed == nil {
+		packed = g.borrow(ceil(g.k, g.block) * g.panels * g.stride)
+		g.pack(do, packed.f32, 0, g.k)
+		if !holds || !g.larder.keep(o, packed) {
+			defer g.giveBack(packed)
+		}
+	}
+	g.tasks(workers, do, packed.f32, 0, g.k)
 }
 
 // zero writes the sum of nothing.
