@@ -23,6 +23,13 @@ type Replacer interface {
 	Weight(w kernels.Matrix) (kernels.Matrix, bool)
 }
 
+// A Merger is a Delta that can become part of its layer's weight.
+type Merger interface {
+	Delta
+	// Merged returns W + Δ [out, in] in float32, on the host.
+	Merged(w kernels.Matrix) ([]float32, error)
+}
+
 // A Linear is y = x·Wᵀ + b + Δ(x).
 type Linear struct {
 	Name      string         // its module's name in the checkpoint
