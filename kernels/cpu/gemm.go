@@ -199,19 +199,27 @@ func flag(b bool) int {
 	return 0
 }
 
-// tiles runs the micro-kernel over a region.
+// tiles runs the micro-kernel over a region, on two panels of B at a time if it
+// can.
 func (g *gemm) tiles(a, b []float32, r region, units int, acc bool) {
-	tile := g.simd.tileF32
+	tile, pair := g.simd.tileF32, g.simd.pairF32
 	if g.bf16 {
-		tile = g.simd.tileBF16
+		tile, pair = g.simd.tileBF16, nil
 	}
 	for i := r.first; i < r.last; i++ {
-		rows := min(panel, g.m-i*panel)
-		ahead := uintptr(unsafe.Pointer(&a[i*g.stride])) + uintptr(g.stride*4) // an integer: it may lie outside
-		for j := 0; j < r.n; j += panel {
-			mask := uint64(1)<<min(panel, r.n-j) - 1
-			tile(units, unsafe.Pointer(&a[i*g.stride]), unsafe.Pointer(&b[j/panel*g.width]), &g.c[i*panel*g.ldc+r.n0+j], g.ldc, rows, mask, flag(acc), ahead, g.alpha)
-			ahead += uintptr(units / 4 * 64)
+		rows, from := min(panel, g.m-i*panel), unsafe.Pointer(&a[i*g.stride])
+		ahead := uintptr(from) + uintptr(g.stride*4) // an integer: it may lie outside
+		for j := 0; j < r.n; {
+			cols := min(panel, r.n-j)
+			to, c := unsafe.Pointer(&b[j/panel*g.width]), &g.c[i*panel*g.ldc+r.n0+j]
+			if pair != nil && r.n-j > panel {
+				cols = min(2*panel, r.n-j)
+				pair(units, from, to, g.width*4, c, g.ldc, rows, 1<<cols-1, flag(acc), ahead, g.alpha)
+			} else {
+				tile(units, from, to, c, g.ldc, rows, 1<<cols-1, flag(acc), ahead, g.alpha)
+			}
+			ahead += uintptr(units / 4 * ceil(cols, panel) * 64)
+			j += cols
 		}
 	}
 }
