@@ -64,6 +64,9 @@ type product struct {
 	alpha   float32
 	acc     bool
 	whole   bool // cut the summed dimension at multiples of blockUnits, whatever its length
+	// attention tells that a dimension is a number of keys, which must not decide
+	// how numbers are rounded.
+	attention bool
 }
 
 func ceil(n, m int) int { return (n + m - 1) / m }
@@ -91,11 +94,12 @@ func (d *Device) multiplyHere(p product) {
 type gemm struct {
 	*Device
 	product
-	unit   int // elements of the summed dimension in a unit
-	block  int // elements of it in a block
-	panels int // of A
-	stride int // floats from one packed panel of A to the next
-	width  int // and of B
+	bf16   bool // multiply in bfloat16
+	unit   int  // elements of the summed dimension in a unit
+	block  int  // elements of it in a block
+	panels int  // of A
+	stride int  // floats from one packed panel of A to the next
+	width  int  // and of B
 }
 
 // gemms are those that are done, to be used again.
@@ -104,7 +108,7 @@ var gemms = sync.Pool{New: func() any { return new(gemm) }}
 func newGemm(d *Device, p product) *gemm {
 	g := gemms.Get().(*gemm)
 	*g = gemm{Device: d, product: p, unit: 1, panels: ceil(p.m, panel)}
-	if d.bf16 {
+	if g.bf16 = d.bf16 && !d.skinny(&p); g.bf16 {
 		g.unit = 2
 	}
 	units := ceil(p.k, g.unit)
@@ -125,6 +129,15 @@ func (g *gemm) run(workers int, do func(n int, task func(int))) {
 	}
 	if g.k == 0 {
 		g.zero()
+		return
+	}
+	switch {
+	case !g.skinny(&g.product):
+	case g.fewColumns():
+		g.byRows(workers, do)
+		return
+	case g.fewRows():
+		g.byColumns(workers, do)
 		return
 	}
 	blocks := min(ceil(g.k, g.block), max(1, packFloats/(g.panels*g.stride)))

@@ -99,6 +99,7 @@ func avx512(out string) {
 	g.tile(false)
 	g.tile(true)
 	g.pair()
+	g.direct()
 	g.packs()
 	v := &x86{gen: g, wide: true}
 	v.tables()
