@@ -66,6 +66,11 @@ func interleaveF32512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.
 //go:noescape
 func interleaveBF16512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
 
+// interleaveNarrow512: interleaves units pairs of rows of float32, rounded to bfloat16, into groups of 16 columns, stride bytes from group to group.
+//
+//go:noescape
+func interleaveNarrow512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
+
 // dequantizeF32512: turns rows of n blocks of 64 codes into float32 by a table of 16 values and a scale a block; ld, dld and
 // lds are bytes from row to row.
 //
@@ -153,3 +158,9 @@ func peak512(n int) int
 //
 //go:noescape
 func amxBF16512(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
+
+// amxRows512: C = A·B, or += with acc, for up to 16 rows and groups times 64 columns. a is steps tiles of 16 rows, of which
+// shape, a tile configuration, takes what there are; the rest is as for amxBF16.
+//
+//go:noescape
+func amxRows512(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)

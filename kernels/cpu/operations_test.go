@@ -333,7 +333,7 @@ func crossEntropies(in *inputs, n []int) []output {
 	for i := range targets {
 		targets[i] = int32(in.rnd.Intn(n[1]))
 	}
-	in.dev.CrossEntropy(stats, logits, weights, kernels.Ints{Host: targets})
+	in.dev.CrossEntropy(stats, logits, weights, kernels.Ints{Host: targets}, kernels.CrossEntropy{})
 	terms, w := float64(n[1]+16), data(weights)
 	return []output{
 		{"stats", data(stats), terms, 0, same(8)},

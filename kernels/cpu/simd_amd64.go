@@ -23,7 +23,8 @@ func instructionSets() []*simd {
 		return sets
 	}
 	bf16 := wide
-	bf16.name, bf16.tileBF16, bf16.narrow, bf16.interleaveBF16 = "avx512bf16", tileBF16512, narrow512, interleaveBF16512
+	bf16.name, bf16.tileBF16, bf16.narrow = "avx512bf16", tileBF16512, narrow512
+	bf16.interleaveBF16, bf16.interleaveNarrow = interleaveBF16512, interleaveNarrow512
 	if x.HasAVX512VBMI {
 		bf16.dequantizeBF16 = dequantizeBF16512
 	}
@@ -32,7 +33,7 @@ func instructionSets() []*simd {
 		return sets
 	}
 	amx := bf16
-	amx.name, amx.amxBF16, amx.narrowTiles = "amx", amxBF16512, narrowTiles512
+	amx.name, amx.amxBF16, amx.amxRows, amx.narrowTiles = "amx", amxBF16512, amxRows512, narrowTiles512
 	return append([]*simd{&amx}, sets...)
 }
 

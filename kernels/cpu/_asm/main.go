@@ -106,6 +106,7 @@ func avx512(out string) {
 	vectorFunctions(v)
 	v.peak()
 	g.amx()
+	g.amxRows()
 	g.write(out, "avx512", "amd64")
 }
 

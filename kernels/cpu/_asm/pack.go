@@ -17,8 +17,9 @@ func (g *gen) packs() {
 		g.p("VPSLLD $16, Z0, Z0")
 	})
 	g.widen("widenF16", "half precision", func() { g.p("VCVTPH2PS (R8), Z0") })
-	g.interleave(false)
-	g.interleave(true)
+	g.interleave("interleaveF32", interleaveDoc, 64, false)
+	g.interleave("interleaveBF16", ": interleaves units pairs of rows of bfloat16"+inGroups, 32, true)
+	g.interleave("interleaveNarrow", ": interleaves units pairs of rows of float32, rounded to bfloat16,"+inGroups, 64, true)
 	g.dequantize(false)
 	g.dequantize(true)
 }
@@ -123,7 +124,8 @@ var unpacks = []struct {
 }
 
 // transpose reads 16 rows of 16 units with four 128-bit loads a register, so
-// that two stages of unpacking are left.
+// that two stages of unpacking are left. It fetches the 16 rows behind: rows that
+// lie in memory are too many streams for the processor to see.
 func (g *gen) transpose() {
 	g.fn(transposeDoc, "transpose", transposeSignature, 4)
 	g.p("MOVQ n+0(FP), AX")
@@ -134,13 +136,19 @@ func (g *gen) transpose() {
 	g.p("LEAQ (SI)(CX*4), R10")
 	g.p("LEAQ (R10)(CX*4), R11")
 	g.p("LEAQ (R11)(CX*4), R12")
+	bases := []string{"SI", "R10", "R11", "R12"}
+	ahead := []string{"BX", "DX", "R9", "R13"}
+	offsets := []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
+	for i, b := range bases {
+		g.p("LEAQ (%s)(CX*8), %s", b, ahead[i])
+		g.p("LEAQ (%s)(CX*8), %s", ahead[i], ahead[i])
+	}
 	g.p("PCALIGN $64")
 	g.l("loop")
-	bases := []string{"SI", "R10", "R11", "R12"}
-	offsets := []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
 	for c := range 4 {
 		z := 16 * (c & 1)
 		for r := range 4 {
+			g.p("PREFETCHT1 (%s)%s", ahead[c], offsets[r])
 			g.p("VMOVUPS %d(%s)%s, X%d", 16*c, bases[0], offsets[r], z+r)
 			for b := 1; b < 4; b++ {
 				g.p("VINSERTF32X4 $%d, %d(%s)%s, Z%d, Z%d", b, 16*c, bases[b], offsets[r], z+r, z+r)
@@ -153,8 +161,9 @@ func (g *gen) transpose() {
 			g.p("VMOVUPS Z%d, %d(DI)", z+8+i, 64*(4*c+i))
 		}
 	}
-	for _, b := range bases {
-		g.p("ADDQ $64, %s", b)
+	for i := range bases {
+		g.p("ADDQ $64, %s", bases[i])
+		g.p("ADDQ $64, %s", ahead[i])
 	}
 	g.p("ADDQ $1024, DI")
 	g.p("DECQ AX")
@@ -250,20 +259,18 @@ func (g *gen) widen(name, from string, load func()) {
 	})
 }
 
+const inGroups = " into groups of 16 columns, stride bytes from group to group."
+
 // interleave packs the summed dimension down the rows: a row is a unit of
-// float32; two rows are a unit of bfloat16 pairs.
-func (g *gen) interleave(bf16 bool) {
-	name, doc, size := "interleaveF32", interleaveDoc, 64
-	if bf16 {
-		name, doc, size = "interleaveBF16", ": interleaves units pairs of rows of bfloat16 into groups of 16 columns, stride bytes from group to group.", 32
-	}
+// float32; two rows are a unit of bfloat16 pairs. Sixteen columns take size bytes.
+func (g *gen) interleave(name, doc string, size int, pairs bool) {
 	g.fn(doc, name, interleaveSignature, 6)
 	g.p("MOVQ units+0(FP), BX")
 	g.p("MOVQ src+16(FP), SI")
 	g.p("MOVQ ld+24(FP), CX")
 	g.p("MOVQ dst+32(FP), DI")
 	g.p("MOVQ stride+40(FP), DX")
-	if bf16 {
+	if pairs {
 		g.p("VMOVUPS pairs%s<>(SB), Z31", g.suffix)
 	}
 	g.l("row")
@@ -271,19 +278,26 @@ func (g *gen) interleave(bf16 bool) {
 	g.p("MOVQ SI, R8")
 	g.p("MOVQ DI, R9")
 	g.p("LEAQ (SI)(CX*8), R12")
-	if bf16 {
+	if pairs {
 		g.p("LEAQ (SI)(CX*1), R13")
 	}
 	g.l("loop")
 	g.p("PREFETCHT0 (R12)")
-	if bf16 {
-		g.p("PREFETCHT0 (R12)(CX*1)")
+	switch {
+	case !pairs:
+		g.p("VMOVUPS (R8), Z0")
+	case size == 32:
 		g.p("VMOVUPS (R8), Y0")
 		g.p("VINSERTI64X4 $1, (R13), Z0, Z0")
+	default:
+		g.p("VMOVUPS (R8), Z0")
+		g.p("VMOVUPS (R13), Z1")
+		g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, nil, false)
+	}
+	if pairs {
+		g.p("PREFETCHT0 (R12)(CX*1)")
 		g.p("VPERMW Z0, Z31, Z0")
 		g.p("ADDQ $%d, R13", size)
-	} else {
-		g.p("VMOVUPS (R8), Z0")
 	}
 	g.p("VMOVUPS Z0, (R9)")
 	g.p("ADDQ $%d, R8", size)
@@ -292,7 +306,7 @@ func (g *gen) interleave(bf16 bool) {
 	g.p("DECQ AX")
 	g.p("JNZ loop")
 	g.p("ADDQ CX, SI")
-	if bf16 {
+	if pairs {
 		g.p("ADDQ CX, SI")
 	}
 	g.p("ADDQ $64, DI")
