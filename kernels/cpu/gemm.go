@@ -64,6 +64,9 @@ type product struct {
 	alpha   float32
 	acc     bool
 	whole   bool // cut the summed dimension at multiples of blockUnits, whatever its length
+	// attention tells that a dimension is a number of keys, which must not decide
+	// how numbers are rounded.
+	attention bool
 }
 
 func ceil(n, m int) int { return (n + m - 1) / m }
@@ -91,11 +94,12 @@ func (d *Device) multiplyHere(p product) {
 type gemm struct {
 	*Device
 	product
-	unit   int // elements of the summed dimension in a unit
-	block  int // elements of it in a block
-	panels int // of A
-	stride int // floats from one packed panel of A to the next
-	width  int // and of B
+	bf16   bool // multiply in bfloat16
+	unit   int  // elements of the summed dimension in a unit
+	block  int  // elements of it in a block
+	panels int  // of A
+	stride int  // floats from one packed panel of A to the next
+	width  int  // and of B
 }
 
 // gemms are those that are done, to be used again.
@@ -104,7 +108,7 @@ var gemms = sync.Pool{New: func() any { return new(gemm) }}
 func newGemm(d *Device, p product) *gemm {
 	g := gemms.Get().(*gemm)
 	*g = gemm{Device: d, product: p, unit: 1, panels: ceil(p.m, panel)}
-	if d.bf16 {
+	if g.bf16 = d.bf16 && !d.skinny(&p); g.bf16 {
 		g.unit = 2
 	}
 	units := ceil(p.k, g.unit)
@@ -125,6 +129,15 @@ func (g *gemm) run(workers int, do func(n int, task func(int))) {
 	}
 	if g.k == 0 {
 		g.zero()
+		return
+	}
+	switch {
+	case !g.skinny(&g.product):
+	case g.fewColumns():
+		g.byRows(workers, do)
+		return
+	case g.fewRows():
+		g.byColumns(workers, do)
 		return
 	}
 	blocks := min(ceil(g.k, g.block), max(1, packFloats/(g.panels*g.stride)))
@@ -224,19 +237,27 @@ func flag(b bool) int {
 	return 0
 }
 
-// tiles runs the micro-kernel over a region.
+// tiles runs the micro-kernel over a region, on two panels of B at a time if it
+// can.
 func (g *gemm) tiles(a, b []float32, r region, units int, acc bool) {
-	tile := g.simd.tileF32
+	tile, pair := g.simd.tileF32, g.simd.pairF32
 	if g.bf16 {
-		tile = g.simd.tileBF16
+		tile, pair = g.simd.tileBF16, nil
 	}
 	for i := r.first; i < r.last; i++ {
-		rows := min(panel, g.m-i*panel)
-		ahead := uintptr(unsafe.Pointer(&a[i*g.stride])) + uintptr(g.stride*4) // an integer: it may lie outside
-		for j := 0; j < r.n; j += panel {
-			mask := uint64(1)<<min(panel, r.n-j) - 1
-			tile(units, unsafe.Pointer(&a[i*g.stride]), unsafe.Pointer(&b[j/panel*g.width]), &g.c[i*panel*g.ldc+r.n0+j], g.ldc, rows, mask, flag(acc), ahead, g.alpha)
-			ahead += uintptr(units / 4 * 64)
+		rows, from := min(panel, g.m-i*panel), unsafe.Pointer(&a[i*g.stride])
+		ahead := uintptr(from) + uintptr(g.stride*4) // an integer: it may lie outside
+		for j := 0; j < r.n; {
+			cols := min(panel, r.n-j)
+			to, c := unsafe.Pointer(&b[j/panel*g.width]), &g.c[i*panel*g.ldc+r.n0+j]
+			if pair != nil && r.n-j > panel {
+				cols = min(2*panel, r.n-j)
+				pair(units, from, to, g.width*4, c, g.ldc, rows, 1<<cols-1, flag(acc), ahead, g.alpha)
+			} else {
+				tile(units, from, to, c, g.ldc, rows, 1<<cols-1, flag(acc), ahead, g.alpha)
+			}
+			ahead += uintptr(units / 4 * ceil(cols, panel) * 64)
+			j += cols
 		}
 	}
 }
