@@ -35,7 +35,8 @@ var rooms = map[string][]string{
 	"model/tokenizer/sugarme": {"model/tokenizer"},
 	"model":                   {"internal/atomicfile", "internal/random", "kernels", "kernels/cpu", "model/safetensors", "model/tokenizer", "quant"},
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors"},
-	"data":                    {"model", "model/tokenizer"},
+	"data/rows":               {},
+	"data":                    {"data/rows", "model", "model/tokenizer"},
 	"train":                   {"data", "internal/random", "kernels", "model"},
 }
 
