@@ -144,14 +144,14 @@ func TestMaxLen(t *testing.T) {
 		}
 		var joined []int32
 		learned := 0
-		for i, s := range set.Samples {
+		for i, s := range set.samples {
 			if len(s.Tokens) > limit || s.Source != "x" {
 				t.Errorf("limit %d: a piece of %d tokens from %s", limit, len(s.Tokens), s.Source)
 			}
 			if i > 0 {
 				s.Tokens = s.Tokens[1:]
 			}
-			joined, learned = append(joined, s.Tokens...), learned+set.Samples[i].Learned()
+			joined, learned = append(joined, s.Tokens...), learned+set.samples[i].Learned()
 		}
 		if !slices.Equal(joined, whole.Tokens) || learned != whole.Learned() {
 			t.Errorf("limit %d: %d of %d tokens, %d of %d learned", limit, len(joined), len(whole.Tokens), learned, whole.Learned())

@@ -12,6 +12,14 @@ type Sample struct {
 	Tokens []int32
 	Labels []int32 // as in model.Batch: the token where it is to be learned, IgnoreLabel elsewhere
 	Source string  // file:line, for people
+	Weight float64 // how often an epoch takes it: 2 is twice, 0.5 every second epoch; 0 counts as 1
+}
+
+func (s Sample) weight() float64 {
+	if s.Weight == 0 {
+		return 1
+	}
+	return s.Weight
 }
 
 // Learned returns how many labels carry a loss.

@@ -15,24 +15,39 @@ type Config struct {
 	MaxLen int
 }
 
-// A Set is a list of samples in memory.
+// A Set is the samples of one or several files.
 type Set struct {
-	Samples []Sample
 	Dropped []string // sources of the records that were too long
+
+	samples List
 }
 
 // Len returns the number of samples.
-func (s *Set) Len() int { return len(s.Samples) }
+func (s *Set) Len() int { return len(s.samples) }
 
 // Sample returns sample i.
-func (s *Set) Sample(i int) Sample { return s.Samples[i] }
+func (s *Set) Sample(i int) Sample { return s.samples[i] }
 
 // Tokens returns the number of tokens of all samples.
 func (s *Set) Tokens() (n int) {
-	for _, x := range s.Samples {
+	for _, x := range s.samples {
 		n += len(x.Tokens)
 	}
 	return n
+}
+
+// Hash returns a hash of what is learned: of every sample's tokens, labels and weight,
+// in their order. A run may go on from a snapshot only on data of the same
+// hash.
+func (s *Set) Hash() string { return Hash(s.samples) }
+
+// Hash returns a hash of the tokens, labels and weights of all samples.
+func Hash(s Source) string {
+	h := newHasher()
+	for i := range s.Len() {
+		h.add(s.Sample(i))
+	}
+	return h.sum()
 }
 
 // Open reads the records of a file and tokenizes them.
@@ -68,7 +83,7 @@ func New(records []Record, t *tokenizer.Tokenizer, c Config) (*Set, error) {
 	for _, r := range records {
 		s.add(r, t, c.MaxLen)
 	}
-	if len(s.Samples) == 0 {
+	if len(s.samples) == 0 {
 		return nil, fmt.Errorf("data: none of %d records can be learned from: %d are longer than %d tokens", len(records), len(s.Dropped), c.MaxLen)
 	}
 	if n := len(s.Dropped); n > 0 {
@@ -87,7 +102,7 @@ func (s *Set) add(r Record, t *tokenizer.Tokenizer, maxLen int) {
 	x.Source = r.Source
 	switch {
 	case len(x.Tokens) <= maxLen:
-		s.Samples = append(s.Samples, x)
+		s.samples = append(s.samples, x)
 	case r.IsText:
 		s.addPieces(x, maxLen)
 	default:
@@ -100,6 +115,6 @@ func (s *Set) add(r Record, t *tokenizer.Tokenizer, maxLen int) {
 func (s *Set) addPieces(x Sample, maxLen int) {
 	for from := 0; from+1 < len(x.Tokens); from += maxLen - 1 {
 		to := min(len(x.Tokens), from+maxLen)
-		s.Samples = append(s.Samples, Sample{Tokens: x.Tokens[from:to], Labels: x.Labels[from:to], Source: x.Source})
+		s.samples = append(s.samples, Sample{Tokens: x.Tokens[from:to], Labels: x.Labels[from:to], Source: x.Source})
 	}
 }

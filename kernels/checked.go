@@ -69,7 +69,12 @@ func (d checked) Write(dst Tensor, src []float32) {
 }
 
 func (d checked) NewMatrix(w Weights) (Matrix, error) {
-	must(w.Rows >= 0 && w.Cols >= 0 && len(w.Data) == w.Format.Bytes(w.Rows*w.Cols), "kernels: NewMatrix: length of data")
+	must(w.Rows >= 0 && w.Cols >= 0, "kernels: NewMatrix: length of data")
+	if w.Format.Quantized() {
+		must(w.Quantized != nil && w.Quantized.Len() == w.Rows*w.Cols && QuantizedAs(w.Quantized.Type) == w.Format, "kernels: NewMatrix: quantised tensor")
+	} else {
+		must(len(w.Data) == w.Format.Bytes(w.Rows*w.Cols), "kernels: NewMatrix: length of data")
+	}
 	return d.Device.NewMatrix(w)
 }
 

@@ -70,8 +70,8 @@ type Device interface {
 	// Alloc returns zeroed memory for n elements, Free gives it back.
 	Alloc(kind Kind, n int) (Mem, error)
 	Free(Mem)
-	// NewMatrix makes a weight of w. The device may go on reading w.Data, which
-	// must stay as it is until the matrix is given back with Free(m.Mem).
+	// NewMatrix makes a weight of w. The device may go on reading what w points
+	// to, which must stay as it is until the matrix is given back with Free(m.Mem).
 	NewMatrix(w Weights) (Matrix, error)
 	// Read waits for src and copies it to the host, Write copies to the device.
 	Read(dst []float32, src Tensor)

@@ -1,5 +1,7 @@
 package kernels
 
+import "github.com/seed-5afa5581/graft/quant"
+
 // A Kind says how a device keeps the elements of a tensor.
 type Kind uint8
 
@@ -84,18 +86,31 @@ const (
 	F32  Format = iota // IEEE 754 single precision
 	BF16               // bfloat16: the upper half of a float32
 	F16                // IEEE 754 half precision
+	NF4                // quant.NF4, in blocks with a scale each
+	FP4                // quant.FP4, likewise
 )
 
 var formats = [...]struct {
 	name string
 	bits int
-}{F32: {"f32", 32}, BF16: {"bf16", 16}, F16: {"f16", 16}}
+}{F32: {"f32", 32}, BF16: {"bf16", 16}, F16: {"f16", 16}, NF4: {"nf4", 4}, FP4: {"fp4", 4}}
 
-// String returns the format's name: f32, bf16 or f16.
+// String returns the format's name: f32, bf16, f16, nf4 or fp4.
 func (f Format) String() string { return formats[f].name }
 
-// Bytes returns the size of n elements.
+// Bytes returns the size of n elements, without the scales of a quantised format.
 func (f Format) Bytes(n int) int { return (n*formats[f].bits + 7) / 8 }
+
+// Quantized reports whether elements are codes of blocks that have a scale.
+func (f Format) Quantized() bool { return formats[f].bits < 8 }
+
+// QuantizedAs returns the format of a tensor of package quant.
+func QuantizedAs(t quant.Type) Format {
+	if t == quant.FP4 {
+		return FP4
+	}
+	return NF4
+}
 
 // A Matrix is a weight [Rows, Cols] on a device: Rows output features, Cols
 // input features, as checkpoints store it.
@@ -109,9 +124,10 @@ type Matrix struct {
 // None reports whether m is the zero Matrix.
 func (m Matrix) None() bool { return m.Mem == nil }
 
-// Weights are the bytes of a Matrix on the host: little endian, row-major.
+// Weights are the content of a Matrix on the host.
 type Weights struct {
 	Rows, Cols int
 	Format     Format
-	Data       []byte
+	Data       []byte        // little endian, row-major; of a format that is not quantised
+	Quantized  *quant.Tensor // of one that is
 }

@@ -50,7 +50,7 @@ func attach(m *model.Model, c Config) (*Adapter, error) {
 	a := &Adapter{Config: c, model: m}
 	sites := siteNumbers(m)
 	for _, l := range targets {
-		b := &branch{linear: l, scale: float32(c.scale()), dropout: float32(c.Dropout), site: sites[l]}
+		b := &branch{model: m, linear: l, scale: float32(c.scale()), dropout: float32(c.Dropout), site: sites[l]}
 		if err := b.allocate(m.Device, c.Rank); err != nil {
 			a.Detach()
 			return nil, fmt.Errorf("lora: %w", err)
@@ -98,17 +98,30 @@ func (a *Adapter) Params() (ps []*model.Param) {
 func (a *Adapter) Detach() {
 	for _, b := range a.branches {
 		b.linear.Delta = nil
+		b.forget()
 		b.a.Free(a.model.Device)
 		b.b.Free(a.model.Device)
 	}
 	a.branches = nil
 }
 
-// Merge adds s·B·A to the weights, in float32 and rounded once to the format
-// that each weight is stored in, and detaches the adapter: the model then
-// computes with its own weights alone what it did with the adapter, up to that
-// rounding. There is no way back; the checkpoint's files stay as they are.
-func (a *Adapter) Merge() error {
+// Merge adds s·B·A to the weights, in float32 and rounded, or quantised, once to
+// the format that each weight is stored in, and detaches the adapter: the model
+// then computes with its own weights alone what it did with the adapter, up to
+// that rounding. There is no way back; the checkpoint's files stay as they are.
+func (a *Adapter) Merge() error { return a.mergeBy(a.model.Replace) }
+
+// MergeDense is Merge into the values that quantised weights stand for: they
+// become dense, in the format that they had before they were quantised, adapted
+// or not.
+func (a *Adapter) MergeDense() error {
+	if err := a.mergeBy(a.model.ReplaceDense); err != nil {
+		return err
+	}
+	return a.model.Dequantize()
+}
+
+func (a *Adapter) mergeBy(replace func(*model.Linear, []float32) error) error {
 	if len(a.branches) == 0 {
 		return errors.New("lora: nothing to merge: the adapter was merged or detached before")
 	}
@@ -118,7 +131,11 @@ func (a *Adapter) Merge() error {
 		}
 	}
 	for _, b := range a.branches {
-		if err := a.merge(b); err != nil {
+		values, err := b.sum(b.linear.W)
+		if err != nil {
+			return err
+		}
+		if err := replace(b.linear, values); err != nil {
 			return err
 		}
 	}
@@ -126,20 +143,21 @@ func (a *Adapter) Merge() error {
 	return nil
 }
 
-func (a *Adapter) merge(b *branch) error {
-	dev, l := a.model.Device, b.linear
+// sum returns W + s·B·A on the host, computed in float32.
+func (b *branch) sum(weight kernels.Matrix) ([]float32, error) {
+	dev, l := b.model.Device.For(kernels.F32), b.linear
 	mem, err := dev.Alloc(kernels.Float32, l.Out()*l.In())
 	if err != nil {
-		return fmt.Errorf("lora: %s: %w", l.Name, err)
+		return nil, fmt.Errorf("lora: %s: %w", l.Name, err)
 	}
 	defer dev.Free(mem)
 	w := kernels.Tensor{Rows: l.Out(), Cols: l.In(), Kind: kernels.Float32, Mem: mem}
-	dev.Expand(w, l.W, 0)
+	dev.Expand(w, weight, 0)
 	dev.MatMulGradInput(w, b.b.Value, b.a.Value.Matrix(), b.scale, true)
-	merged := make([]float32, w.Len())
-	dev.Read(merged, w)
+	values := make([]float32, w.Len())
+	dev.Read(values, w)
 	if err := dev.Sync(); err != nil {
-		return fmt.Errorf("lora: %s: %w", l.Name, err)
+		return nil, fmt.Errorf("lora: %s: %w", l.Name, err)
 	}
-	return a.model.Replace(l, merged)
+	return values, nil
 }

@@ -9,11 +9,13 @@ import (
 // forward and backward: u = s·x·Aᵀ is small and computed again. The factor s
 // goes to products that are R wide, where it costs least.
 type branch struct {
+	model   *model.Model
 	linear  *model.Linear
 	a, b    *model.Param // [R, in], [out, R]
 	scale   float32
 	dropout float32
 	site    uint32 // number of its dropout mask
+	aware   aware
 }
 
 // Params returns A and B.

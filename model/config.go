@@ -55,30 +55,37 @@ var families = map[string]family{
 
 // rawConfig is config.json. Pointers tell an absent field from a zero.
 type rawConfig struct {
-	ModelType        string          `json:"model_type"`
-	Hidden           int             `json:"hidden_size"`
-	Intermediate     int             `json:"intermediate_size"`
-	Layers           int             `json:"num_hidden_layers"`
-	Heads            int             `json:"num_attention_heads"`
-	KVHeads          *int            `json:"num_key_value_heads"`
-	HeadDim          *int            `json:"head_dim"`
-	Vocab            int             `json:"vocab_size"`
-	MaxPositions     *int            `json:"max_position_embeddings"`
-	NormEps          *float64        `json:"rms_norm_eps"`
-	Activation       *string         `json:"hidden_act"`
-	Tied             bool            `json:"tie_word_embeddings"`
-	AttentionBias    bool            `json:"attention_bias"`
-	MLPBias          bool            `json:"mlp_bias"`
-	AttentionDropout float64         `json:"attention_dropout"`
-	Window           optional[int]   `json:"sliding_window"`
-	UseWindow        bool            `json:"use_sliding_window"`
-	MaxWindowLayers  *int            `json:"max_window_layers"`
-	LayerTypes       []string        `json:"layer_types"`
-	PartialRotary    *float64        `json:"partial_rotary_factor"`
-	Quantization     json.RawMessage `json:"quantization_config"`
-	BOS              *int32          `json:"bos_token_id"`
-	EOS              oneOrMany       `json:"eos_token_id"`
+	ModelType        string        `json:"model_type"`
+	Hidden           int           `json:"hidden_size"`
+	Intermediate     int           `json:"intermediate_size"`
+	Layers           int           `json:"num_hidden_layers"`
+	Heads            int           `json:"num_attention_heads"`
+	KVHeads          *int          `json:"num_key_value_heads"`
+	HeadDim          *int          `json:"head_dim"`
+	Vocab            int           `json:"vocab_size"`
+	MaxPositions     *int          `json:"max_position_embeddings"`
+	NormEps          *float64      `json:"rms_norm_eps"`
+	Activation       *string       `json:"hidden_act"`
+	Tied             bool          `json:"tie_word_embeddings"`
+	AttentionBias    bool          `json:"attention_bias"`
+	MLPBias          bool          `json:"mlp_bias"`
+	AttentionDropout float64       `json:"attention_dropout"`
+	Window           optional[int] `json:"sliding_window"`
+	UseWindow        bool          `json:"use_sliding_window"`
+	MaxWindowLayers  *int          `json:"max_window_layers"`
+	LayerTypes       []string      `json:"layer_types"`
+	PartialRotary    *float64      `json:"partial_rotary_factor"`
+	Quantization     *quantization `json:"quantization_config"`
+	BOS              *int32        `json:"bos_token_id"`
+	EOS              oneOrMany     `json:"eos_token_id"`
 	ropeFields
+}
+
+// quantization is the part of quantization_config that says who quantised the
+// checkpoint. How, its tensors say.
+type quantization struct {
+	Method string `json:"quant_method"`
+	Load4  bool   `json:"load_in_4bit"`
 }
 
 // optional tells an absent field from one that is null.
@@ -174,8 +181,8 @@ func (r *rawConfig) refusals(f family) (faults []error) {
 	if p := or(r.PartialRotary, 1); p != 1 {
 		refuse("partial_rotary_factor", p, "1")
 	}
-	if len(r.Quantization) > 0 && string(r.Quantization) != "null" {
-		refuse("quantization_config", "of the checkpoint", "checkpoints in F32, F16 and BF16")
+	if q := r.Quantization; q != nil && !(q.Method == "bitsandbytes" && q.Load4) {
+		refuse("quantization_config", fmt.Sprintf("with quant_method %q", q.Method), "bitsandbytes with load_in_4bit")
 	}
 	if (r.AttentionBias && !f.biases) || (r.MLPBias && !f.mlpBias) {
 		refuse("attention_bias or mlp_bias", "true", "none for "+r.ModelType)

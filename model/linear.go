@@ -14,6 +14,15 @@ type Delta interface {
 	Params() []*Param
 }
 
+// A Replacer is a Delta that may stand in for the layer's weight instead of
+// adding to its result: the layer then multiplies with what Weight returns, and
+// Backward of the Delta gets no dx.
+type Replacer interface {
+	Delta
+	// Weight returns the weight to use for w, and whether to.
+	Weight(w kernels.Matrix) (kernels.Matrix, bool)
+}
+
 // A Linear is y = x·Wᵀ + b + Δ(x).
 type Linear struct {
 	Name      string         // its module's name in the checkpoint
@@ -52,20 +61,35 @@ func appendParam(ps []*Param, more ...*Param) []*Param {
 
 // Forward writes y, or adds to it with acc. x [T, in], y [T, out].
 func (l *Linear) Forward(p *Pass, y, x kernels.Tensor, acc bool) {
-	p.dev.MatMul(y, x, l.W, 1, acc)
+	w, replaced := l.weight()
+	p.dev.MatMul(y, x, w, 1, acc)
 	if !l.Bias.None() {
 		p.dev.AddBias(y, l.Bias)
 	}
-	if l.Delta != nil {
+	if l.Delta != nil && !replaced {
 		l.Delta.Forward(p, y, x)
 	}
+}
+
+// weight returns W, or what the Delta replaces it by.
+func (l *Linear) weight() (w kernels.Matrix, replaced bool) {
+	if r, ok := l.Delta.(Replacer); ok {
+		if w, ok := r.Weight(l.W); ok {
+			return w, true
+		}
+	}
+	return l.W, false
 }
 
 // Backward writes dx, or adds to it with acc, unless dx is none, and adds to
 // the gradients of what trains: dx = dy·W + Δᵀ(dy), dW += dyᵀ·x, db += Σ dy.
 func (l *Linear) Backward(p *Pass, dx, dy, x kernels.Tensor, acc bool) {
+	w, replaced := l.weight()
 	if !dx.None() {
-		p.dev.MatMulGradInput(dx, dy, l.W, 1, acc)
+		p.dev.MatMulGradInput(dx, dy, w, 1, acc)
+	}
+	if replaced {
+		dx = kernels.Tensor{}
 	}
 	if l.Delta != nil {
 		l.Delta.Backward(p, dx, dy, x)

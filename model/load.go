@@ -6,22 +6,35 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/model/safetensors"
 	"github.com/seed-5afa5581/graft/model/tokenizer"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
+// Options say how to open a checkpoint. The zero value opens it as it is.
+type Options struct {
+	// Quantize makes the linear layers, all but the head, 4-bit ones while they are
+	// loaded, unless they are already.
+	Quantize *quant.Config
+}
+
 // Open opens the checkpoint in a directory as Hugging Face lays it out:
-// config.json, model.safetensors or its shards, and tokenizer.json if there is
-// one. Weights stay in the mapped file where the device can read them there.
-func Open(dev kernels.Device, dir string) (*Model, error) {
+// config.json, model.safetensors or its shards, dense or as bitsandbytes
+// quantises to 4 bits, and tokenizer.json if there is one. Weights stay in the
+// mapped file where the device can read them there.
+func Open(dev kernels.Device, dir string) (*Model, error) { return OpenWith(dev, dir, Options{}) }
+
+// OpenWith is Open with options.
+func OpenWith(dev kernels.Device, dir string, o Options) (*Model, error) {
 	checkpoint, err := safetensors.OpenCheckpoint(dir)
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
-	return open(dev, os.DirFS(dir), dir, checkpoint)
+	return open(dev, os.DirFS(dir), dir, checkpoint, o)
 }
 
 // OpenFS is Open for a file system, such as files embedded in the program.
@@ -30,12 +43,15 @@ func OpenFS(dev kernels.Device, files fs.FS) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
-	return open(dev, files, "", checkpoint)
+	return open(dev, files, "", checkpoint, Options{})
 }
 
-func open(dev kernels.Device, files fs.FS, dir string, checkpoint *safetensors.Checkpoint) (*Model, error) {
-	m := &Model{Device: dev, Dir: dir, files: files, checkpoint: checkpoint, formats: map[string]kernels.Format{}}
-	err := m.load()
+func open(dev kernels.Device, files fs.FS, dir string, checkpoint *safetensors.Checkpoint, o Options) (*Model, error) {
+	m := &Model{
+		Device: dev, Dir: dir, files: files, checkpoint: checkpoint,
+		formats: map[string]kernels.Format{}, quantized: map[string]*quant.Tensor{},
+	}
+	err := m.load(o)
 	if err == nil {
 		return m, nil
 	}
@@ -46,8 +62,8 @@ func open(dev kernels.Device, files fs.FS, dir string, checkpoint *safetensors.C
 	return nil, err
 }
 
-func (m *Model) load() error {
-	text, err := fs.ReadFile(m.files, "config.json")
+func (m *Model) load(o Options) error {
+	text, err := fs.ReadFile(m.files, configName)
 	if err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
@@ -57,10 +73,9 @@ func (m *Model) load() error {
 	if err := m.loadTokenizer(); err != nil {
 		return err
 	}
-	if t, ok := m.checkpoint.Tensor("model.layers.0.self_attn.q_proj.weight"); ok {
-		m.Device = m.Device.For(formatOf[t.DType])
-	}
-	l := loader{m: m, used: map[string]bool{}}
+	l := loader{m: m, used: map[string]bool{}, options: o, parts: map[string][]quant.Part{}}
+	l.findParts()
+	m.Device = m.Device.For(l.base())
 	l.model()
 	if err := errors.Join(l.faults...); err != nil {
 		return err
@@ -90,9 +105,43 @@ func (m *Model) loadTokenizer() error {
 // A loader takes the tensors of a checkpoint one by one and remembers every
 // fault.
 type loader struct {
-	m      *Model
-	used   map[string]bool
-	faults []error
+	m       *Model
+	options Options
+	used    map[string]bool
+	parts   map[string][]quant.Part // of the weights that the checkpoint has quantised
+	faults  []error
+}
+
+// findParts gathers the tensors that hold quantised weights.
+func (l *loader) findParts() {
+	for _, name := range l.m.checkpoint.Names() {
+		suffix, ok := quant.Suffix(name)
+		if !ok || suffix == "" {
+			continue
+		}
+		weight := strings.TrimSuffix(name, suffix)
+		if len(l.parts[weight]) == 0 {
+			l.addPart(weight, "")
+		}
+		l.addPart(weight, suffix)
+	}
+}
+
+func (l *loader) addPart(weight, suffix string) {
+	if t, ok := l.m.checkpoint.Tensor(weight + suffix); ok {
+		l.used[t.Name] = true
+		l.parts[weight] = append(l.parts[weight], quant.Part{Suffix: suffix, DType: string(t.DType), Shape: t.Shape, Data: t.Data})
+	}
+}
+
+// base returns the format of the linear layers.
+func (l *loader) base() kernels.Format {
+	const first = "model.layers.0.self_attn.q_proj.weight"
+	if l.options.Quantize != nil || len(l.parts[first]) > 0 {
+		return kernels.NF4
+	}
+	t, _ := l.m.checkpoint.Tensor(first)
+	return formatOf[t.DType]
 }
 
 func (l *loader) model() {
@@ -103,7 +152,7 @@ func (l *loader) model() {
 	if c.Tied {
 		l.used["lm_head.weight"] = true // some files hold a copy
 	} else {
-		m.Head = l.linear("lm_head", c.Vocab, c.Hidden, false)
+		m.Head = l.head()
 	}
 	for i := range c.Layers {
 		m.Blocks = append(m.Blocks, l.block(i))
@@ -138,8 +187,14 @@ func (l *loader) block(i int) *Block {
 	return b
 }
 
+// head loads the head, which is never quantised here.
+func (l *loader) head() Linear {
+	c := &l.m.Config
+	return Linear{Name: "lm_head", W: l.matrix("lm_head.weight", c.Vocab, c.Hidden)}
+}
+
 func (l *loader) linear(name string, out, in int, bias bool) Linear {
-	n := Linear{Name: name, W: l.matrix(name+".weight", out, in)}
+	n := Linear{Name: name, W: l.weight(name+".weight", out, in)}
 	if bias {
 		n.Bias = l.vector(name+".bias", out)
 	}
@@ -181,6 +236,59 @@ var formatOf = map[safetensors.DType]kernels.Format{
 
 var dtypeOf = map[kernels.Format]safetensors.DType{
 	kernels.F32: safetensors.F32, kernels.BF16: safetensors.BF16, kernels.F16: safetensors.F16,
+}
+
+// weight uploads a linear layer's weight, quantised if it is stored so or is to be.
+func (l *loader) weight(name string, rows, cols int) kernels.Matrix {
+	if parts := l.parts[name]; len(parts) > 0 {
+		t, err := quant.FromParts(parts)
+		return l.quantized(name, t, err, rows, cols)
+	}
+	if l.options.Quantize == nil {
+		return l.matrix(name, rows, cols)
+	}
+	t, ok := l.tensor(name, rows, cols)
+	if !ok {
+		return kernels.Matrix{}
+	}
+	dtype, ok := quantFrom[t.DType]
+	if !ok {
+		l.fault(name, "%s is %s: only F32, F16 and BF16 can be quantised", t.DType)
+		return kernels.Matrix{}
+	}
+	q, err := quant.Quantize(quant.Bytes(t.Data, dtype), t.Shape, *l.options.Quantize)
+	t.Release()
+	return l.quantized(name, q, err, rows, cols)
+}
+
+var quantFrom = map[safetensors.DType]quant.DType{
+	safetensors.F32: quant.Float32, safetensors.F16: quant.Float16, safetensors.BF16: quant.BFloat16,
+}
+
+// quantized uploads a quantised weight.
+func (l *loader) quantized(name string, t *quant.Tensor, err error, rows, cols int) (w kernels.Matrix) {
+	if err == nil && !slices.Equal(t.Shape, []int{rows, cols}) {
+		err = fmt.Errorf("shape %v, but config.json says [%d %d]", t.Shape, rows, cols)
+	}
+	if err == nil {
+		w, err = l.m.newQuantized(name, t)
+	}
+	if err != nil {
+		l.fault(name, "%s: %w", err)
+	}
+	return w
+}
+
+// newQuantized makes a weight of a quantised tensor.
+func (m *Model) newQuantized(name string, t *quant.Tensor) (kernels.Matrix, error) {
+	format := kernels.QuantizedAs(t.Type)
+	w, err := m.Device.NewMatrix(kernels.Weights{Rows: t.Shape[0], Cols: t.Shape[1], Format: format, Quantized: t})
+	if err != nil {
+		return w, err
+	}
+	m.owned = append(m.owned, w.Mem)
+	m.formats[name], m.quantized[name] = format, t
+	return w, nil
 }
 
 // matrix uploads a weight in the format it is stored in, F64 as float32.

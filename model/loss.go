@@ -22,7 +22,7 @@ func (l Loss) Mean() float64 { return l.Sum / float64(l.Labels) }
 func (l Loss) Accuracy() float64 { return float64(l.Correct) / float64(l.Labels) }
 
 // headRows is how many rows of logits are in memory at once.
-const headRows = 256
+const headRows = 128
 
 // labels are the positions that predict a label: the one before each.
 type labels struct {

@@ -12,6 +12,7 @@ import (
 	_ "github.com/seed-5afa5581/graft/kernels/cpu" // the device that is always there
 	"github.com/seed-5afa5581/graft/model/safetensors"
 	"github.com/seed-5afa5581/graft/model/tokenizer"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // A Model is a LLaMA-style transformer. Its weights are frozen until Unfreeze
@@ -34,6 +35,7 @@ type Model struct {
 	files      fs.FS
 	checkpoint *safetensors.Checkpoint
 	formats    map[string]kernels.Format // what each tensor of the checkpoint is stored in
+	quantized  map[string]*quant.Tensor  // those that are quantised
 	owned      []kernels.Mem             // given back by Close
 
 	tables struct { // of the rotary embedding, the last one in use
@@ -139,6 +141,7 @@ func (m *Model) trainable(name string, w kernels.Matrix) (*Param, error) {
 	}
 	m.owned = append(m.owned, p.Value.Mem, p.Grad.Mem)
 	m.Device.Expand(p.Value, w, 0)
+	m.dense(name)
 	return p, nil
 }
 

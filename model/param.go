@@ -11,6 +11,7 @@ import (
 type Param struct {
 	Name        string
 	Value, Grad kernels.Tensor
+	Version     uint64 // counts the changes of Value: who makes one adds one
 }
 
 // NewParam allocates a parameter [rows, cols] of zeros on dev. Free gives it back.

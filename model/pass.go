@@ -60,7 +60,7 @@ type rows struct {
 
 // foldRows is the longest run of rows whose contribution to a parameter's
 // gradient is summed before it is added. Runs start anew with every sequence.
-const foldRows = 256
+const foldRows = 128
 
 // NewPass returns a Pass over m.
 func (m *Model) NewPass() *Pass {

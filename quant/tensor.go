@@ -71,6 +71,11 @@ func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
 	return t, nil
 }
 
+// Config returns the configuration that quantises another tensor as t is.
+func (t *Tensor) Config() Config {
+	return Config{Type: t.Type, Block: t.Block, PlainScales: !t.Scales.Double()}
+}
+
 // Len returns the number of elements.
 func (t *Tensor) Len() int {
 	n := 1

@@ -98,6 +98,7 @@ func (o *AdamW) Step(lr float64) (norm float64, err error) {
 	for i, p := range o.params {
 		o.dev.AdamW(p.Value, o.moments[i].m, o.moments[i].v, p.Grad, h)
 		o.dev.Fill(p.Grad, 0)
+		p.Version++
 	}
 	return norm, o.dev.Sync()
 }

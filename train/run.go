@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"strings"
 	"time"
 
@@ -82,6 +83,7 @@ func (r *Run) Steps(ctx context.Context) iter.Seq2[Step, error] {
 			return
 		}
 		defer opt.Close()
+		runtime.GC() // what loading left behind, before the run takes its memory
 		pass := r.model.NewPass()
 		defer pass.Close()
 		pass.Seed, pass.Recompute = r.Config.Seed, !r.Config.NoRecompute

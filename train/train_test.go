@@ -22,13 +22,13 @@ import (
 )
 
 // randomSet returns samples of different lengths, their first tokens unlabelled.
-func randomSet(n int) *data.Set {
-	s := &data.Set{}
+func randomSet(n int) data.List {
+	var s data.List
 	for i := range n {
 		ids := tiny.Tokens(5+i*7%23, uint64(i))
 		labels := slices.Clone(ids)
 		labels[1] = model.IgnoreLabel
-		s.Samples = append(s.Samples, data.Sample{Tokens: ids, Labels: labels, Source: fmt.Sprintf("set.jsonl:%d", i+1)})
+		s = append(s, data.Sample{Tokens: ids, Labels: labels, Source: fmt.Sprintf("set.jsonl:%d", i+1)})
 	}
 	return s
 }
@@ -334,17 +334,17 @@ func TestCancel(t *testing.T) {
 
 func TestSetFaults(t *testing.T) {
 	m, _ := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
-	if _, err := New(m, &data.Set{}, Config{}); err == nil || !strings.Contains(err.Error(), "no samples") {
+	if _, err := New(m, data.List{}, Config{}); err == nil || !strings.Contains(err.Error(), "no samples") {
 		t.Errorf("error %v", err)
 	}
 	long := randomSet(2)
-	long.Samples[1].Tokens = tiny.Tokens(65, 1)
+	long[1].Tokens = tiny.Tokens(65, 1)
 	if _, err := New(m, long, Config{}); err == nil || !strings.Contains(err.Error(), "set.jsonl:2: 65 tokens") {
 		t.Errorf("error %v", err)
 	}
 	mute := randomSet(2)
-	for i := range mute.Samples {
-		mute.Samples[i].Labels = slices.Repeat([]int32{model.IgnoreLabel}, len(mute.Samples[i].Tokens))
+	for i := range mute {
+		mute[i].Labels = slices.Repeat([]int32{model.IgnoreLabel}, len(mute[i].Tokens))
 	}
 	run, err := New(m, mute, Config{})
 	if err != nil {

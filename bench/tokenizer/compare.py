@@ -83,7 +83,7 @@ def row(name, path, m):
     best = max(o["encode_mb_s"], o["fast_mb_s"])
     cells = [name, f"{os.path.getsize(path) / 1e6:.1f}", f"{o['encode_mb_s']:.2f}", f"{o['fast_mb_s']:.2f}", f"{s['encode_mb_s']:.4f}" if s else "panics",
              f"{g['encode_mb_s']:.1f}", f"{g['encode_mb_s'] / best:.1f}", f"{g['cold_mb_s']:.1f}", f"{g['allocs_doc']:.2f}",
-             f"{o['load_s']:.3f}", f"{g['load_s']:.3f}", f"{g['load_s'] / o['load_s']:.2f}",
+             f"{o['load_s'] * 1e3:.2f}", f"{g['load_s'] * 1e3:.2f}", f"{g['load_s'] / o['load_s']:.2f}",
              f"{o['rss_mb']:.1f}", f"{g['rss_mb']:.1f}", f"{g['rss_mb'] / o['rss_mb']:.2f}", f"{g['live_mb']:.1f}"]
     return "| " + " | ".join(cells) + " |"
 
@@ -109,7 +109,7 @@ def main():
         cpu = next((x.split(":")[1].strip() for x in open("/proc/cpuinfo") if x.startswith("model name")), "?")
         go = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout.strip()
         print(f"{cpu}, one thread; tokenizers {VERSION}, sugarme v0.3.0, {go}; {len(lines)} documents, {sum(len(json.loads(x)['text'].encode()) for x in lines)} bytes\n")
-        print("| tokenizer | file MB | official encode MB/s | encode_batch_fast | sugarme | graft | times | cold | allocs a document | load s, official | graft | ratio | resident MB, official | graft | ratio | live MB |")
+        print("| tokenizer | file MB | official encode MB/s | encode_batch_fast | sugarme | graft | times | cold | allocs a document | load ms, official | graft | ratio | resident MB, official | graft | ratio | live MB |")
         print("|" + "---|" * 16)
         for w in a.what:
             name, d = w.split("=", 1)

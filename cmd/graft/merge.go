@@ -2,18 +2,32 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"math"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/model"
 )
 
 var mergeCommand = command{
-	name: "merge", arguments: "--model DIR --adapter DIR --out DIR", summary: "write the base with an adapter merged into it",
-	details: "Adds an adapter to the weights of its base, in float32 and rounded once to the type\n" +
-		"that each weight is stored in, and writes the result as a checkpoint of its own.",
+	name: "merge", arguments: "--model DIR --adapter DIR --out DIR [flags]", summary: "write the base with an adapter merged into it",
+	details: "Adds an adapter to the weights of its base, in float32 and rounded once, and writes the\n" +
+		"result as a checkpoint of its own. An adapter that was trained on a 4-bit base can go\n" +
+		"three ways; --text measures how far each is from the adapter on the base it was trained on:\n\n" +
+		"  dense     into the dense checkpoint (--model), as plain LoRA does\n" +
+		"  training  into the values that the 4-bit base stands for: what training saw, dense\n" +
+		"  4bit      into the same, quantised again: small, with the error of quantising",
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		m := &merging{}
 		m.source.flags(f, "`DIR` of the adapter")
 		f.StringVar(&m.out, "out", "", "`DIR` for the merged model")
+		f.StringVar(&m.into, "into", "", "`WAY` to merge: dense, training or 4bit (dense for a dense base, else training)")
+		f.StringVar(&m.text, "text", "", "`FILE` of text to measure the ways on, before anything is written")
 		return m.run
 	},
 }
@@ -21,8 +35,15 @@ var mergeCommand = command{
 // merging is the flags of graft merge.
 type merging struct {
 	source
-	out string
+	out, into, text string
 }
+
+// A way to merge, and the base that it starts from.
+const (
+	intoDense    = "dense"
+	intoTraining = "training"
+	into4bit     = "4bit"
+)
 
 func (m *merging) run(_ context.Context, s streams, args []string) error {
 	if err := noArguments(args); err != nil {
@@ -31,17 +52,157 @@ func (m *merging) run(_ context.Context, s streams, args []string) error {
 	if m.adapter == "" || m.out == "" {
 		return usagef("--adapter and --out are needed")
 	}
-	o, err := m.open()
+	ways, err := m.ways()
+	if err != nil {
+		return err
+	}
+	if m.text != "" {
+		if err := m.measure(s, ways); err != nil {
+			return err
+		}
+	}
+	o, err := m.merged(m.into)
 	if err != nil {
 		return err
 	}
 	defer o.close()
-	if err := o.adapter.Merge(); err != nil {
-		return err
-	}
 	if err := o.model.Save(m.out); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s: merged\n", m.out)
+	fmt.Fprintf(s.out, "%s: merged, %s\n", m.out, m.into)
 	return nil
+}
+
+// ways lists those that are open to this base, and settles which one to go.
+func (m *merging) ways() ([]string, error) {
+	o, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer o.close()
+	quantized := o.model.Blocks[0].Attention.Q.W.Format.Quantized()
+	ways, preferred := []string{intoDense}, intoDense
+	if quantized {
+		ways, preferred = []string{intoTraining, into4bit}, intoTraining
+		if m.quantize != "" {
+			ways = append([]string{intoDense}, ways...) // --model is the dense checkpoint
+		}
+	}
+	if m.into == "" {
+		m.into = preferred
+	}
+	for _, w := range ways {
+		if w == m.into {
+			return ways, nil
+		}
+	}
+	return nil, usagef("--into %s: this base can be merged %s", m.into, strings.Join(ways, ", "))
+}
+
+// merged opens the base anew and merges the adapter into it.
+func (m *merging) merged(way string) (opened, error) {
+	from := m.source
+	if way == intoDense {
+		from.quantize = ""
+	}
+	o, err := from.open()
+	if err != nil {
+		return o, err
+	}
+	merge := o.adapter.Merge
+	if way == intoTraining {
+		merge = o.adapter.MergeDense
+	}
+	if err := merge(); err != nil {
+		return o, errors.Join(err, o.close())
+	}
+	return o, nil
+}
+
+// measure prints, for each way, how far its logits are from those of the
+// adapter on the base that is not merged.
+func (m *merging) measure(s streams, ways []string) error {
+	text, err := os.ReadFile(m.text)
+	if err != nil {
+		return err
+	}
+	o, err := m.open()
+	if err != nil {
+		return err
+	}
+	want, vocab, err := logits(o, string(text)), o.model.Config.Vocab, error(nil)
+	if err := errors.Join(want.err, o.close()); err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "way\tlogits off by, mean\tlargest\tsame next token\tloss\t(adapter on its base: %.4f)\n", want.loss)
+	for _, way := range ways {
+		o, err = m.merged(way)
+		if err != nil {
+			return err
+		}
+		got := logits(o, string(text))
+		if err := errors.Join(got.err, o.close()); err != nil {
+			return err
+		}
+		mean, largest, same := deviation(got.values, want.values, vocab)
+		fmt.Fprintf(table, "%s\t%.4f\t%.3f\t%.1f %%\t%.4f\t\n", way, mean, largest, 100*same, got.loss)
+	}
+	return table.Flush()
+}
+
+// A reading is what a model makes of a text.
+type reading struct {
+	values []float32
+	loss   float64
+	err    error
+}
+
+// maxText is how many tokens of a text are measured.
+const maxText = 512
+
+func logits(o opened, text string) (r reading) {
+	if o.model.Tokenizer == nil {
+		return reading{err: errors.New("--text needs a tokenizer.json beside the model")}
+	}
+	ids := o.model.Tokenizer.Encode(text)
+	ids = ids[:min(len(ids), maxText, o.model.Config.MaxPositions)]
+	if len(ids) < 2 {
+		return reading{err: errors.New("--text: too short to measure anything")}
+	}
+	o.model.Device = o.model.Device.For(kernels.F32) // so that only the weights differ
+	p := o.model.NewPass()
+	defer p.Close()
+	b := model.Batch{Tokens: ids, Labels: ids, Starts: []int32{0}}
+	var loss model.Loss
+	if r.err = p.Loss(b, &loss); r.err != nil {
+		return r
+	}
+	r.loss = loss.Mean()
+	r.values, r.err = p.Logits(b)
+	return r
+}
+
+// deviation compares logits [T, vocab].
+func deviation(got, want []float32, vocab int) (mean, largest, same float64) {
+	rows := len(want) / vocab
+	for t := range rows {
+		g, w := got[t*vocab:(t+1)*vocab], want[t*vocab:(t+1)*vocab]
+		best, wanted := 0, 0
+		for i := range w {
+			d := math.Abs(float64(g[i]) - float64(w[i]))
+			mean += d / float64(len(want))
+			largest = max(largest, d)
+			if g[i] > g[best] {
+				best = i
+			}
+			if w[i] > w[wanted] {
+				wanted = i
+			}
+		}
+		if best == wanted {
+			same += 1 / float64(rows)
+		}
+	}
+	return mean, largest, same
 }

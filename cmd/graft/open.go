@@ -8,16 +8,18 @@ import (
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/lora"
 	"github.com/seed-5afa5581/graft/model"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // source is the flags that say which model, and what on.
-type source struct{ model, adapter, device string }
+type source struct{ model, adapter, device, quantize string }
 
 func (s *source) flags(f *flag.FlagSet, adapter string) {
 	f.StringVar(&s.model, "model", "", "`DIR` of the base: config.json, safetensors, tokenizer.json")
 	if adapter != "" {
 		f.StringVar(&s.adapter, "adapter", "", adapter)
 	}
+	f.StringVar(&s.quantize, "quantize", s.quantize, "load the base in 4 bits: `TYPE` nf4 or fp4")
 	f.StringVar(&s.device, "device", "", "`NAME` of the device: cpu, or cpu:N for N workers; the best one if not given")
 }
 
@@ -32,10 +34,14 @@ func (s *source) open() (o opened, err error) {
 	if s.model == "" {
 		return o, usagef("--model is missing")
 	}
+	options, err := s.options()
+	if err != nil {
+		return o, err
+	}
 	if o.device, err = kernels.Open(s.device); err != nil {
 		return o, err
 	}
-	if o.model, err = model.Open(o.device, s.model); err != nil {
+	if o.model, err = model.OpenWith(o.device, s.model, options); err != nil {
 		return o, errors.Join(err, o.close())
 	}
 	if s.adapter != "" {
@@ -44,6 +50,18 @@ func (s *source) open() (o opened, err error) {
 		}
 	}
 	return o, nil
+}
+
+// options says how to open the base.
+func (s *source) options() (model.Options, error) {
+	if s.quantize == "" {
+		return model.Options{}, nil
+	}
+	t, err := quant.ParseType(s.quantize)
+	if err != nil {
+		return model.Options{}, usagef("--quantize %s: nf4 or fp4", s.quantize)
+	}
+	return model.Options{Quantize: &quant.Config{Type: t}}, nil
 }
 
 func (o opened) close() error {

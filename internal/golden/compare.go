@@ -32,17 +32,20 @@ type fault struct {
 
 // compare runs a folder's case on dev and returns every deviation.
 func (f *folder) compare(dev kernels.Device, plant fault) error {
-	return errors.Join(
-		f.with(dev, plant, f.compareBase),
-		f.with(dev, plant, f.compareBaseGrads),
-		f.with(dev, plant, func(m *model.Model) error { return f.compareTraining(m, plant) }),
-		f.with(dev, plant, f.compareMerged),
-	)
+	var faults []error
+	for _, open := range f.bases() {
+		for _, do := range []func(*model.Model) error{
+			f.compareBase, f.compareBaseGrads, func(m *model.Model) error { return f.compareTraining(m, plant) }, f.compareMerged,
+		} {
+			faults = append(faults, with(open, dev, plant, do))
+		}
+	}
+	return errors.Join(faults...)
 }
 
-// with opens the folder's base anew.
-func (f *folder) with(dev kernels.Device, plant fault, do func(*model.Model) error) error {
-	m, err := model.Open(dev, filepath.Join(f.dir, "model"))
+// with opens a base anew.
+func with(open opener, dev kernels.Device, plant fault, do func(*model.Model) error) error {
+	m, err := open(dev)
 	if err != nil {
 		return err
 	}
@@ -241,8 +244,12 @@ func relative(name string, got, want []float64, bound float64) error {
 	return nil
 }
 
-// compareMerged merges the reference's final adapter.
+// compareMerged merges the reference's final adapter. A quantised base has no
+// merged values.
 func (f *folder) compareMerged(m *model.Model) error {
+	if f.quantized() {
+		return nil
+	}
 	adapter, err := lora.Load(m, filepath.Join(f.dir, "adapter_final"))
 	if err != nil {
 		return err

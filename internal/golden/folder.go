@@ -9,8 +9,10 @@ import (
 	"regexp"
 
 	"github.com/seed-5afa5581/graft/data"
+	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/model"
 	"github.com/seed-5afa5581/graft/model/safetensors"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // A folder is one case's reference values.
@@ -92,17 +94,40 @@ func (f *folder) batch() (b model.Batch) {
 	return b
 }
 
+// quantized reports whether the case's base is in 4 bits.
+func (f *folder) quantized() bool {
+	_, err := os.Stat(filepath.Join(f.dir, "model-nf4"))
+	return err == nil
+}
+
+// bases lists the ways to open the base: for a quantised one, quantised here,
+// and as transformers saved it.
+func (f *folder) bases() []opener {
+	plain := func(options model.Options, name string) opener {
+		return func(dev kernels.Device) (*model.Model, error) {
+			return model.OpenWith(dev, filepath.Join(f.dir, name), options)
+		}
+	}
+	if !f.quantized() {
+		return []opener{plain(model.Options{}, "model")}
+	}
+	return []opener{plain(model.Options{Quantize: &quant.Config{}}, "model"), plain(model.Options{}, "model-nf4")}
+}
+
+// An opener opens a base.
+type opener func(kernels.Device) (*model.Model, error)
+
 // supported are the cases that graft reproduces, later those that it does not
 // yet: dropping a case from both lists would go unnoticed, so every name
 // must be in one.
 var (
 	supported = []string{
 		"llama", "llama-tied", "llama-bias", "llama3-rope", "llama-headdim", "llama-linear-rope",
-		"mistral-window", "qwen2", "qwen3", "llama_qv", "llama_rslora",
+		"mistral-window", "qwen2", "qwen3", "llama_qv", "llama_rslora", "llama_nf4", "qwen2_nf4",
 	}
 	later = []string{
 		"gemma", "gemma2", "phi3", "llama_dora", "llama_patterns", "llama_head", "llama_embed", "llama_save",
-		"llama-bias_bias", "llama_nf4", "qwen2_nf4", "quant",
+		"llama-bias_bias", "quant",
 	}
 	seed = regexp.MustCompile(`_s\d+$`)
 )

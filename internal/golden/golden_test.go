@@ -25,7 +25,14 @@ func root() string {
 	return dir
 }
 
-func device() kernels.Device { return kernels.Checked(cpu.New(0)) }
+// device computes in float32 on every base, as the reference does.
+func device() kernels.Device {
+	dev, err := cpu.Open(cpu.Config{Arithmetic: cpu.Float32})
+	if err != nil {
+		panic(err)
+	}
+	return kernels.Checked(dev)
+}
 
 func TestGolden(t *testing.T) {
 	entries, err := os.ReadDir(root())

@@ -192,11 +192,24 @@ func attribute(v Value, name string) (Value, bool) {
 			return a, true
 		}
 	case *numbers:
-		if at := map[string]int64{"start": v.start, "stop": v.stop, "step": v.step}; indexOf([]string{"start", "stop", "step"}, name) >= 0 {
-			return at[name], true
+		if at, ok := v.attribute(name); ok {
+			return at, true
 		}
 	}
 	checkSupported(v, name)
+	return nil, false
+}
+
+// attribute returns a bound or the step of a range.
+func (n *numbers) attribute(name string) (Value, bool) {
+	switch name {
+	case "start":
+		return n.start, true
+	case "stop":
+		return n.stop, true
+	case "step":
+		return n.step, true
+	}
 	return nil, false
 }
 

@@ -19,11 +19,14 @@
 //
 // # What is left out
 //
-// include, import, extends, block and autoescape are refused by name when the template is parsed, since a chat template is one file and
-// its output is not HTML. The filters random, pprint, urlize, wordwrap, xmlattr and the function lipsum do not exist. Of Python's own methods
-// those of strings are here, save translate, maketrans and isprintable's like of exotic ones, and those of dict, list and tuple that change nothing.
+// include, import, extends, block and autoescape are refused by name when the template is parsed, since a chat
+// template is one file and its output is not HTML. The filters random, pprint, urlize, wordwrap and xmlattr and the
+// function lipsum do not exist. Of the methods of Python's strings all are here save translate and maketrans, of
+// dict, list and tuple those that change nothing. What Python's types have and this package does not is an error, and
+// so is the written form of what Python writes with an address in memory: nothing is undefined only here.
 //
-// Text is UTF-8; the code points that Python would keep as lone surrogates are refused or replaced. A template cannot
-// run away with memory or the stack: text is limited to 256 MiB, nesting and recursion to a few hundred levels. It can take long, as
-// in Python: there is no limit on time.
+// Text is UTF-8: lone surrogates, which Python keeps, are refused in literals and replaced in JSON.
+//
+// A template cannot run away with memory or the stack: a text is limited to 256 MiB, and nesting and recursion to 200
+// levels. It can take long, as in Python: there is no limit on time.
 package jinja

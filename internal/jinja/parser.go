@@ -256,13 +256,13 @@ func (p *parser) set(line int) stmt {
 	}
 	value := p.filters(capturedText{})
 	body, _ := p.firm(false, "endset")
-	return &blockAssignment{target: target, value: value, body: body, line: line}
+	return &blockAssignment{target, capture{value: value, body: body, line: line}}
 }
 
 func (p *parser) filterBlock(line int) stmt {
 	value := p.filters(p.filter(capturedText{}))
 	body, _ := p.firm(false, "endfilter")
-	return &filterBlock{value: value, body: body, line: line}
+	return &filterBlock{capture{value: value, body: body, line: line}}
 }
 
 func (p *parser) with(line int) stmt {

@@ -134,61 +134,65 @@ func (a *assignment) exec(f *frame) signal {
 	return proceed
 }
 
-// blockAssignment is {% set target %}...{% endset %}, with filters on what is written between.
+// A capture is a block whose text goes through filters before anything is done with it.
+type capture struct {
+	value expr // of the text
+	body  []stmt
+	scope *scope
+	line  int
+}
+
+func (c *capture) bind(s *scope) {
+	c.scope = newScope(s)
+	c.scope.readAll(c.value)
+	c.scope.body(c.body)
+	c.scope.bindAll(c.value)
+}
+
+// run returns the value, unless the body leaves a loop.
+func (c *capture) run(f *frame) (Value, signal) {
+	in := f.buffered(c.scope)
+	if sig := execAll(in, c.body); sig != proceed {
+		return nil, sig
+	}
+	in.captured = in.out.String()
+	return c.value.eval(in), proceed
+}
+
+// blockAssignment is {% set target %}...{% endset %}.
 type blockAssignment struct {
-	target, value expr
-	body          []stmt
-	scope         *scope
-	line          int
+	target expr
+	capture
 }
 
 func (a *blockAssignment) declare(s *scope) { s.storeTarget(a.target, false) }
 
 func (a *blockAssignment) bind(s *scope) {
 	s.bindAll(a.target)
-	a.scope = newScope(s)
-	a.scope.readAll(a.value)
-	a.scope.body(a.body)
-	a.scope.bindAll(a.value)
+	a.capture.bind(s)
 }
 
 func (a *blockAssignment) exec(f *frame) signal {
 	defer locate(a.line)
-	in := f.buffered(a.scope)
-	if sig := execAll(in, a.body); sig != proceed {
-		return sig
+	v, sig := a.run(f)
+	if sig == proceed {
+		f.assign(a.target, v)
 	}
-	in.captured = in.out.String()
-	f.assign(a.target, a.value.eval(in))
-	return proceed
+	return sig
 }
 
 // filterBlock is {% filter name %}...{% endfilter %}.
-type filterBlock struct {
-	value expr
-	body  []stmt
-	scope *scope
-	line  int
-}
+type filterBlock struct{ capture }
 
 func (b *filterBlock) declare(s *scope) { s.readAll(b.value) }
 
-func (b *filterBlock) bind(s *scope) {
-	b.scope = newScope(s)
-	b.scope.readAll(b.value)
-	b.scope.body(b.body)
-	b.scope.bindAll(b.value)
-}
-
 func (b *filterBlock) exec(f *frame) signal {
 	defer locate(b.line)
-	in := f.buffered(b.scope)
-	if sig := execAll(in, b.body); sig != proceed {
-		return sig
+	v, sig := b.run(f)
+	if sig == proceed {
+		f.writeText(v)
 	}
-	in.captured = in.out.String()
-	f.writeText(b.value.eval(in))
-	return proceed
+	return sig
 }
 
 // withBlock is {% with a = 1 %}...{% endwith %}.

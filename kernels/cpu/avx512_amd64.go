@@ -55,6 +55,18 @@ func interleaveF32512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.
 //go:noescape
 func interleaveBF16512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
 
+// dequantizeF32512: turns rows of n blocks of 64 codes into float32 by a table of 16 values and a scale a block; ld, dld and
+// lds are bytes from row to row.
+//
+//go:noescape
+func dequantizeF32512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)
+
+// dequantizeBF16512: turns rows of n blocks of 64 codes into bfloat16 by a table of 16 values and a scale a block; ld, dld and
+// lds are bytes from row to row.
+//
+//go:noescape
+func dequantizeBF16512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)
+
 // expSums512: y = exp(x-m); sums gets Σ y and Σ y·(x-m).
 //
 //go:noescape

@@ -24,8 +24,8 @@ func init() {
 type Arithmetic uint8
 
 const (
-	// Auto multiplies in bfloat16 for models whose weights are stored so, if the
-	// processor can, and in float32 else.
+	// Auto multiplies in bfloat16 for models whose weights are stored so or
+	// quantised, if the processor can, and in float32 else.
 	Auto Arithmetic = iota
 	// Float32 multiplies in float32.
 	Float32
@@ -94,7 +94,7 @@ func newDevice(c Config, s *simd) *Device {
 // For returns the device in the arithmetic for weights stored in base.
 func (d *Device) For(base kernels.Format) kernels.Device {
 	view := *d
-	view.bf16 = d.config.Arithmetic == Auto && d.simd != nil && d.simd.tileBF16 != nil && base == kernels.BF16
+	view.bf16 = d.config.Arithmetic == Auto && d.simd != nil && d.simd.tileBF16 != nil && (base == kernels.BF16 || base.Quantized())
 	return &view
 }
 

@@ -1,9 +1,11 @@
 package cpu
 
 import (
+	"sync"
 	"unsafe"
 
 	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // Products by micro-kernels. Both operands are packed into panels of 16
@@ -20,17 +22,18 @@ const (
 	panel      = 16      // vectors of a panel
 	blockUnits = 512     // longest block of the summed dimension
 	taskCols   = 128     // columns of the result that a task should have
-	packFloats = 4 << 20 // most of A that is packed at once
+	packFloats = 1 << 20 // most of A that is packed at once
 )
 
 // An operand is a matrix of a product. Its vectors, which are multiplied with
 // each other, are its rows, or with across its columns.
 type operand struct {
-	format kernels.Format
-	f32    []float32
-	u16    []uint16
-	ld     int // elements from row to row
-	across bool
+	format    kernels.Format
+	f32       []float32
+	u16       []uint16
+	quantized *quant.Tensor
+	ld        int // elements from row to row
+	across    bool
 }
 
 func tensorOperand(t kernels.Tensor, across bool) operand {
@@ -40,9 +43,12 @@ func tensorOperand(t kernels.Tensor, across bool) operand {
 func matrixOperand(w kernels.Matrix, across bool) operand {
 	o := operand{format: w.Format, ld: w.Cols, across: across}
 	n := w.Rows * w.Cols
-	if w.Format == kernels.F32 {
+	switch {
+	case w.Format == kernels.F32:
 		o.f32 = w.Mem.(*memory).f32[w.Off : w.Off+n]
-	} else {
+	case w.Format.Quantized():
+		o.quantized = w.Mem.(*weight).quantized
+	default:
 		o.u16 = w.Mem.(*weight).u16[w.Off : w.Off+n]
 	}
 	return o
@@ -66,12 +72,14 @@ func up(n, m int) int   { return ceil(n, m) * m }
 // multiply computes p on the device's workers.
 func (d *Device) multiply(p product) {
 	g := newGemm(d, p)
+	defer gemms.Put(g)
 	g.run(d.workers, d.do)
 }
 
 // multiplyHere computes p on the caller's goroutine.
 func (d *Device) multiplyHere(p product) {
 	g := newGemm(d, p)
+	defer gemms.Put(g)
 	g.run(1, func(n int, task func(int)) {
 		for i := range n {
 			task(i)
@@ -90,8 +98,12 @@ type gemm struct {
 	width  int // and of B
 }
 
+// gemms are those that are done, to be used again.
+var gemms = sync.Pool{New: func() any { return new(gemm) }}
+
 func newGemm(d *Device, p product) *gemm {
-	g := &gemm{Device: d, product: p, unit: 1, panels: ceil(p.m, panel)}
+	g := gemms.Get().(*gemm)
+	*g = gemm{Device: d, product: p, unit: 1, panels: ceil(p.m, panel)}
 	if d.bf16 {
 		g.unit = 2
 	}

@@ -8,13 +8,17 @@ import (
 
 	"github.com/seed-5afa5581/graft/internal/float16"
 	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // memory is what tensors of any kind live in. Ints are read on the host.
 type memory struct{ f32 []float32 }
 
-// weight is the memory of a Matrix in one of the 16-bit formats.
-type weight struct{ u16 []uint16 }
+// weight is the memory of a Matrix in a 16-bit format or a quantised one.
+type weight struct {
+	u16       []uint16
+	quantized *quant.Tensor
+}
 
 // Alloc returns zeroed memory.
 func (d *Device) Alloc(kind kernels.Kind, n int) (kernels.Mem, error) {
@@ -50,6 +54,8 @@ func (d *Device) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 		m.Mem = &memory{f32: alias(w.Data, 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })}
 	case kernels.BF16, kernels.F16:
 		m.Mem = &weight{u16: alias(w.Data, 2, binary.LittleEndian.Uint16)}
+	case kernels.NF4, kernels.FP4:
+		m.Mem = &weight{quantized: w.Quantized}
 	default:
 		return m, fmt.Errorf("cpu: no matrices of format %d", w.Format)
 	}
@@ -89,6 +95,8 @@ func expand(dst []float32, w kernels.Matrix, from, to int) {
 		for i, v := range w.Mem.(*weight).u16[lo:hi] {
 			dst[i] = float16.FromHalf(v)
 		}
+	default:
+		w.Mem.(*weight).quantized.Dequantize(dst[:hi-lo], lo)
 	}
 }
 

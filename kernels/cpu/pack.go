@@ -162,6 +162,10 @@ func (p *packer) expandColumns(r0, n, c0, c1 int) {
 // expand writes n rows, elements k0 to k1, into scratch memory in the
 // arithmetic's own format, with zeros up to a whole number of 16 units.
 func (p *packer) expand(r0, n, k0, k1 int) {
+	if p.o.format.Quantized() {
+		p.dequantize(r0, n, k0, k1)
+		return
+	}
 	if p.bf16 && p.o.format == kernels.F32 {
 		whole, tail := narrowBlocks(k1 - k0)
 		p.narrow(n, whole, p.at(r0, k0), p.rowBytes(), p.scratch, scratchStep, tail)
@@ -191,6 +195,50 @@ func (p *packer) expand(r0, n, k0, k1 int) {
 			tail[i] = p.element(r0+r, k0+whole*block+i)
 		}
 	}
+}
+
+// dequantize is expand for a quantised operand.
+func (p *packer) dequantize(r0, n, k0, k1 int) {
+	if p.dequantizeBlocks(r0, n, k0, k1) {
+		return
+	}
+	count := k1 - k0
+	for r := range n {
+		row, at := unsafe.Add(p.scratch, r*scratchStep), (r0+r)*p.o.ld+k0
+		if p.bf16 {
+			to := unsafe.Slice((*uint16)(row), up(count, 32))
+			p.o.quantized.DequantizeBF16(to[:count], at)
+			clear(to[count:])
+		} else {
+			to := unsafe.Slice((*float32)(row), up(count, 16))
+			p.o.quantized.Dequantize(to[:count], at)
+			clear(to[count:])
+		}
+	}
+}
+
+// codeBlock is how many codes the assembly turns at once.
+const codeBlock = 64
+
+// dequantizeBlocks does it by assembly, if the blocks lie so that it can. Columns
+// after the last that were not asked for may then not be zero.
+func (p *packer) dequantizeBlocks(r0, n, k0, k1 int) bool {
+	q, convert := p.o.quantized, p.dequantizeF32
+	if p.bf16 {
+		convert = p.dequantizeBF16
+	}
+	whole := (k1-k0)%codeBlock == 0 || p.o.across
+	if convert == nil || q.Block != codeBlock || p.o.ld%codeBlock != 0 || k0%codeBlock != 0 || !whole {
+		return false
+	}
+	blocks, step := ceil(k1-k0, codeBlock), p.o.ld/codeBlock
+	var scales [scratchRows * 2 * scratchUnits / codeBlock]float32
+	for r := range n {
+		q.Scales.Expand(scales[r*blocks:(r+1)*blocks], (r0+r)*step+k0/codeBlock)
+	}
+	table := q.Type.Values()
+	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &scales[0], blocks*4, &table)
+	return true
 }
 
 // expandBlocks writes whole blocks of 16 units.

@@ -10,8 +10,14 @@ func instructionSets() (sets []*simd) {
 	if !(x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasFMA) {
 		return nil
 	}
+	if x.HasAVX512VBMI {
+		avx512.dequantizeF32 = dequantizeF32512
+	}
 	if x.HasAVX512BF16 {
 		bf16 := avx512
+		if x.HasAVX512VBMI {
+			bf16.dequantizeBF16 = dequantizeBF16512
+		}
 		bf16.name, bf16.tileBF16, bf16.narrow, bf16.interleaveBF16 = "avx512bf16", tileBF16512, narrow512, interleaveBF16512
 		if x.HasAMXTile && x.HasAMXBF16 && allowAMX() {
 			amx := bf16

@@ -201,6 +201,15 @@ func (b *bench) matrix(s storage, m mat) (kernels.Matrix, mat) {
 		o := b.in(kernels.Float32, m)
 		return o.Matrix(), o.value
 	}
+	if s.quantize != nil {
+		t := s.quantize(m)
+		w, err := b.dev.NewMatrix(kernels.Weights{Rows: m.rows, Cols: m.cols, Format: s.format, Quantized: t})
+		if err != nil {
+			b.fail("NewMatrix: %v", err)
+		}
+		b.mems = append(b.mems, w.Mem)
+		return w, dequantized(t, m.rows, m.cols)
+	}
 	data := s.encode(m.v)
 	w, err := b.dev.NewMatrix(kernels.Weights{Rows: m.rows, Cols: m.cols, Format: s.format, Data: data})
 	if err != nil {

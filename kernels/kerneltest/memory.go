@@ -50,6 +50,9 @@ func checkMemory(b *bench) {
 		}
 	})
 	for _, s := range storages[1:] {
+		if s.quantize != nil {
+			continue
+		}
 		b.run("NewMatrix of unaligned "+s.name, func() {
 			data := append([]byte{0}, s.encode(b.mat(3, 17).v)...)[1:]
 			w, err := b.dev.NewMatrix(kernels.Weights{Rows: 3, Cols: 17, Format: s.format, Data: data})

@@ -127,7 +127,7 @@ func checkExpand(b *bench) {
 			b.dev.Expand(dst.Tensor, w, skipped)
 			b.exact("dst", dst, float32s(stored.slice(skipped, skipped+rows)))
 		})
-		if !s.tensor && s.format.Bytes(1) == 2 {
+		if !s.tensor && s.encode != nil && s.format.Bytes(1) == 2 {
 			b.run("Expand every "+s.name, func() { b.expandAll(s) })
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // A storage is a format of weights, written apart from any device; or a
@@ -15,6 +16,29 @@ type storage struct {
 	format kernels.Format
 	encode func(v []float64) []byte
 	decode func(data []byte) []float64
+	// quantize is there instead for a quantised format.
+	quantize func(m mat) *quant.Tensor
+}
+
+func quantizer(c quant.Config) func(m mat) *quant.Tensor {
+	return func(m mat) *quant.Tensor {
+		t, err := quant.Quantize(quant.Floats(float32s(m)), []int{m.rows, m.cols}, c)
+		if err != nil {
+			panic(err)
+		}
+		return t
+	}
+}
+
+// dequantized returns what a quantised tensor stores.
+func dequantized(t *quant.Tensor, rows, cols int) mat {
+	v := make([]float32, t.Len())
+	t.DequantizeAll(v, 1)
+	m := mat{rows, cols, make([]float64, len(v))}
+	for i, x := range v {
+		m.v[i] = float64(x)
+	}
+	return m
 }
 
 // storages has every format there is: a new one joins here.
@@ -27,6 +51,8 @@ var storages = []storage{
 	{name: "f16", format: kernels.F16,
 		encode: func(v []float64) []byte { return encode16(v, roundF16) },
 		decode: func(data []byte) []float64 { return decode16(data, fromF16) }},
+	{name: "nf4", format: kernels.NF4, quantize: quantizer(quant.Config{})},
+	{name: "fp4", format: kernels.FP4, quantize: quantizer(quant.Config{Type: quant.FP4, Block: 32, PlainScales: true})},
 }
 
 func encodeF32(v []float64) []byte {

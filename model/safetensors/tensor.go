@@ -29,6 +29,15 @@ func (t Tensor) Keep() {
 	}
 }
 
+// Release tells the system that Data will not be read for a while: its pages
+// leave memory and come back from the file when they are touched. What was
+// written to them is lost.
+func (t Tensor) Release() {
+	if t.mapping != nil {
+		releasePages(t.Data)
+	}
+}
+
 // Len returns the number of elements; 1 for the empty shape.
 func (t Tensor) Len() int {
 	n := 1

@@ -7,7 +7,8 @@ func (t *Tokenizer) Encode(text string) []int32 { return t.EncodeAppend(nil, tex
 func (t *Tokenizer) EncodePlain(text string) []int32 { return t.EncodeAppend(nil, text, false) }
 
 // EncodeAppend appends the ids of text to dst, with the tokens of the post-processor if special is set. Given room in
-// dst it does not allocate, once a text of this length, up to a megabyte, has been encoded.
+// dst it does not allocate, once a text of this length, up to a megabyte, has been encoded; regular expressions, which
+// stand in for the scanners where a file has a pattern of its own, and changes by a Unicode form do.
 func (t *Tokenizer) EncodeAppend(dst []int32, text string, special bool) []int32 {
 	w := t.pool.get()
 	w.ids = dst

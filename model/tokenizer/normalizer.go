@@ -175,7 +175,10 @@ func lower(r rune) (string, bool) {
 		return "i\u0307", false
 	}
 	l := moreCase.ToLower(r)
-	return string(l), l == r
+	if l == r {
+		return "", true
+	}
+	return string(l), false
 }
 
 // dropMark drops what is a combining mark in Unicode 10, whose tables the official library has; U+1CF2 and U+1CF3 have

@@ -17,7 +17,7 @@ type Template struct {
 	parsed   *jinja.Template
 	specials map[string]string
 	forTools *Template // goes before it where a chat has tools; nil if there is none
-	noTools  bool      // a chat with tools is refused, not rendered without them
+	builtIn  bool      // what it has no place for is refused, not left out
 }
 
 // A TemplateError is the refusal of a template: it has called raise_exception.
@@ -93,16 +93,10 @@ func (p *Template) check(c *Chat, o ChatOptions) error {
 	if err := c.check(o); err != nil {
 		return p.fail(err)
 	}
-	if !p.noTools {
-		return nil
-	}
-	for i, m := range c.Messages {
-		if m.Has("tool_calls") {
-			return p.fail(fmt.Errorf("message %d: the template has no place for tool calls", i))
+	if p.builtIn {
+		if err := checkBuiltIn(c); err != nil {
+			return p.fail(err)
 		}
-	}
-	if len(c.Tools) > 0 {
-		return p.fail(errors.New("the template has no place for tools"))
 	}
 	return nil
 }

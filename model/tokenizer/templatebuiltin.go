@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -23,6 +24,24 @@ func BuiltIns() []string {
 	return names
 }
 
+// checkBuiltIn reports what the built-in templates have no place for.
+func checkBuiltIn(c *Chat) error {
+	if len(c.Tools) > 0 || len(c.Documents) > 0 {
+		return errors.New("the template has no place for tools and documents")
+	}
+	for i, m := range c.Messages {
+		if m.Has("tool_calls") {
+			return fmt.Errorf("message %d: the template has no place for tool calls", i)
+		}
+		for _, key := range []string{"role", "content"} {
+			if _, ok := m.Text(key); !ok {
+				return fmt.Errorf("message %d: %s is not text", i, key)
+			}
+		}
+	}
+	return nil
+}
+
 // BuiltIn returns a template for a base model that has none:
 //
 //	alpaca   ### Instruction: and ### Response:
@@ -37,9 +56,10 @@ func BuiltIns() []string {
 //	vicuna   USER: and ASSISTANT:
 //	zephyr   <|role|> and the model's end of text
 //
-// All have generation blocks, which take in what ends the answer: the model learns to stop. Where the format has no mark of its own for that it is
-// eos_token. They write bos_token first if specials has it and the format begins with it. The marks are text like any other to a
-// tokenizer that does not have them as added tokens. A chat with tools is an error.
+// All have generation blocks, which take in what ends the answer, so that the model learns to stop: a mark of the
+// format, or eos_token where it has none. They write bos_token first if specials has it and the format begins with
+// it. The marks are text like any other to a tokenizer that does not have them as added tokens. Tools, and content
+// that is not text, are errors.
 func BuiltIn(name string, specials map[string]string) (*Template, error) {
 	source, err := builtIns.ReadFile(path.Join("templates", name+".jinja"))
 	if err != nil {
@@ -49,6 +69,6 @@ func BuiltIn(name string, specials map[string]string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.noTools = true
+	p.builtIn = true
 	return p, nil
 }

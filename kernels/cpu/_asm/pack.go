@@ -19,6 +19,76 @@ func (g *gen) packs() {
 	g.widen("widenF16", "half precision", func() { g.p("VCVTPH2PS (R8), Z0") })
 	g.interleave(false)
 	g.interleave(true)
+	g.dequantize(false)
+	g.dequantize(true)
+}
+
+// dequantize turns blocks of 64 codes of 4 bits, the first of a byte in its high
+// half, into table[code]·scale. Multiplying the table costs 16 products a block
+// instead of 64; the codes are spread by VPMULTISHIFTQB and looked up by one
+// permutation of the table.
+func (g *gen) dequantize(bf16 bool) {
+	name, to, shifts := "dequantizeF32", "float32", "shift8"
+	words := make([]uint32, 0, 16)
+	if bf16 {
+		name, to, shifts = "dequantizeBF16", "bfloat16", "shift4"
+		for range 8 { // from two bytes of a quadword, one each doubleword: four words
+			words = append(words, 4|0<<16, 36|32<<16)
+		}
+	} else {
+		for range 8 { // from one byte of a quadword: two doublewords
+			words = append(words, 4, 0)
+		}
+	}
+	g.table(shifts, words)
+	g.fn(": turns rows of n blocks of 64 codes into "+to+" by a table of 16 values and a scale a block; ld, dld and\n// lds are bytes from row to row.",
+		name, "(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)", 9)
+	g.p("MOVQ rows+0(FP), BX")
+	g.p("MOVQ src+16(FP), SI")
+	g.p("MOVQ ld+24(FP), CX")
+	g.p("MOVQ dst+32(FP), DI")
+	g.p("MOVQ dld+40(FP), DX")
+	g.p("MOVQ scales+48(FP), R10")
+	g.p("MOVQ lds+56(FP), R11")
+	g.p("MOVQ table+64(FP), R13")
+	g.p("VMOVUPS (R13), Z31")
+	g.p("VMOVUPS %s%s<>(SB), Z30", shifts, g.suffix)
+	g.l("row")
+	g.p("MOVQ n+8(FP), AX")
+	g.p("MOVQ SI, R8")
+	g.p("MOVQ DI, R9")
+	g.p("MOVQ R10, R12")
+	g.l("loop")
+	g.p("VMULPS.BCST (R12), Z31, Z0")
+	if bf16 {
+		g.raw("VCVTNEPS2BF16", vcvtneps2bf16, 2, 0, 0, 0, nil, false)
+		g.p("VINSERTI64X4 $1, Y0, Z0, Z0")
+		for i := range 2 {
+			g.p("VPMOVZXBD %d(R8), Z%d", 16*i, i+1)
+			g.p("VPMULTISHIFTQB Z%d, Z30, Z%d", i+1, i+1)
+			g.p("VPERMW Z0, Z%d, Z%d", i+1, i+1)
+			g.p("VMOVUPS Z%d, %d(R9)", i+1, 64*i)
+		}
+		g.p("ADDQ $128, R9")
+	} else {
+		for i := range 4 {
+			g.p("VPMOVZXBQ %d(R8), Z%d", 8*i, i+1)
+			g.p("VPMULTISHIFTQB Z%d, Z30, Z%d", i+1, i+1)
+			g.p("VPERMPS Z0, Z%d, Z%d", i+1, i+1)
+			g.p("VMOVUPS Z%d, %d(R9)", i+1, 64*i)
+		}
+		g.p("ADDQ $256, R9")
+	}
+	g.p("ADDQ $32, R8")
+	g.p("ADDQ $4, R12")
+	g.p("DECQ AX")
+	g.p("JNZ loop")
+	g.p("ADDQ CX, SI")
+	g.p("ADDQ DX, DI")
+	g.p("ADDQ R11, R10")
+	g.p("DECQ BX")
+	g.p("JNZ row")
+	g.ret()
 }
 
 // transpose reads 16 rows of 16 units with four 128-bit loads a register, so

@@ -1,0 +1,84 @@
+package lora
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/model"
+	"github.com/seed-5afa5581/graft/quant"
+)
+
+// An aware is the state of merge-aware training of one branch: the weight that
+// merging would give now.
+type aware struct {
+	sync.Mutex
+	on       bool
+	merged   kernels.Matrix
+	versions [2]uint64 // of A and B that it was merged from
+}
+
+// SetMergeAware makes the forward pass go through the weights that merging and
+// quantising again would give, requantize(W + s·B·A), with the gradient of the
+// sum inside (straight-through): what is trained then is the merged 4-bit model
+// itself. It needs a quantised base, and costs a requantisation each step. It
+// may be switched in the middle of a run.
+func (a *Adapter) SetMergeAware(on bool) error {
+	for _, b := range a.branches {
+		if on && !b.linear.W.Format.Quantized() {
+			return fmt.Errorf("lora: %s is not quantised: merge-aware training is for bases in 4 bits", b.linear.Name)
+		}
+		if on && b.dropout > 0 {
+			return fmt.Errorf("lora: merge-aware training has no branch to drop inputs of: set dropout to 0")
+		}
+	}
+	for _, b := range a.branches {
+		b.aware.Lock()
+		b.aware.on = on
+		b.forget()
+		b.aware.Unlock()
+	}
+	return nil
+}
+
+// forget gives the merged weight back.
+func (b *branch) forget() {
+	if !b.aware.merged.None() {
+		b.model.Device.Free(b.aware.merged.Mem)
+		b.aware.merged = kernels.Matrix{}
+	}
+}
+
+var _ model.Replacer = (*branch)(nil)
+
+// Weight returns the merged weight of merge-aware training.
+func (b *branch) Weight(w kernels.Matrix) (kernels.Matrix, bool) {
+	b.aware.Lock()
+	defer b.aware.Unlock()
+	if !b.aware.on {
+		return w, false
+	}
+	if v := [2]uint64{b.a.Version, b.b.Version}; b.aware.merged.None() || v != b.aware.versions {
+		b.forget()
+		merged, err := b.requantized(w)
+		if err != nil { // values that are not finite: the branch itself carries them to the loss
+			return w, false
+		}
+		b.aware.merged, b.aware.versions = merged, v
+	}
+	return b.aware.merged, true
+}
+
+// requantized returns requantize(W + s·B·A).
+func (b *branch) requantized(w kernels.Matrix) (kernels.Matrix, error) {
+	values, err := b.sum(w)
+	if err != nil {
+		return w, err
+	}
+	old := b.model.Quantized(b.linear)
+	t, err := quant.Quantize(quant.Floats(values), old.Shape, old.Config())
+	if err != nil {
+		return w, err
+	}
+	return b.model.Device.NewMatrix(kernels.Weights{Rows: w.Rows, Cols: w.Cols, Format: w.Format, Quantized: t})
+}

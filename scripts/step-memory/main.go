@@ -1,0 +1,104 @@
+// Step-memory measures a model's training steps on random tokens: the time and the
+// peak of resident memory (VmHWM, Linux) above that of the program before it
+// opens anything.
+//
+//	step-memory -model DIR [-quantize] [-full] [-tokens 512] [-rank 16] [-steps 3] [-no-recompute]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/seed-5afa5581/graft/data"
+	"github.com/seed-5afa5581/graft/internal/random"
+	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/lora"
+	"github.com/seed-5afa5581/graft/model"
+	"github.com/seed-5afa5581/graft/quant"
+	"github.com/seed-5afa5581/graft/train"
+)
+
+var (
+	dir       = flag.String("model", "", "directory of the model")
+	quantize  = flag.Bool("quantize", false, "hold the base in NF4")
+	full      = flag.Bool("full", false, "train every weight")
+	tokens    = flag.Int("tokens", 512, "tokens of a step, all labelled")
+	rank      = flag.Int("rank", 16, "of the adapter")
+	steps     = flag.Int("steps", 3, "to run")
+	recompute = flag.Bool("recompute", true, "activations")
+	device    = flag.String("device", "", "to run on")
+)
+
+func main() {
+	log.SetFlags(0)
+	flag.Parse()
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
+	before := peak()
+	dev, err := kernels.Open(*device)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	var options model.Options
+	if *quantize {
+		options.Quantize = &quant.Config{}
+	}
+	start := time.Now()
+	m, err := model.OpenWith(dev, *dir, options)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	fmt.Printf("opened in %.2f s, peak %d MB above %d\n", time.Since(start).Seconds(), peak()-before, before)
+	if *full {
+		err = m.Unfreeze(func(string) bool { return true })
+	} else {
+		_, err = lora.Attach(m, lora.Config{Rank: *rank})
+	}
+	if err != nil {
+		return err
+	}
+	job, err := train.New(m, set(m), train.Config{Steps: *steps, Batch: 1, MicroTokens: *tokens, NoRecompute: !*recompute})
+	if err != nil {
+		return err
+	}
+	for step, err := range job.Steps(context.Background()) {
+		if err != nil {
+			return err
+		}
+		fmt.Printf("step %d  loss %.4f  %.1f tok/s  peak %d MB above\n", step.N, step.Loss, step.TokensPerSec, peak()-before)
+	}
+	return nil
+}
+
+func set(m *model.Model) data.List {
+	ids, r := make([]int32, *tokens), random.New(1, random.Shuffle, 0)
+	for i := range ids {
+		ids[i] = int32(r.Intn(m.Config.Vocab))
+	}
+	return data.List{{Tokens: ids, Labels: ids, Source: "random"}}
+}
+
+// peak returns VmHWM in millions of bytes.
+func peak() int {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		log.Fatal(err)
+	}
+	kb, err := strconv.Atoi(regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindStringSubmatch(string(text))[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	return kb * 1024 / 1e6
+}
