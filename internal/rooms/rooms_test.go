@@ -37,7 +37,8 @@ var rooms = map[string][]string{
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"data/rows":               {},
-	"data":                    {"data/rows", "internal/random", "model", "model/tokenizer"},
+	"data/shape":              {"data/rows", "model/tokenizer"},
+	"data":                    {"data/rows", "data/shape", "internal/random", "model", "model/tokenizer"},
 	"train":                   {"data", "internal/random", "kernels", "model"},
 }
 
