@@ -92,13 +92,19 @@ func (b *Batches) measure(s Source) error {
 	if b.n == 0 {
 		return errors.New("data: there are no samples")
 	}
+	size := func(i int) (int32, float64) {
+		x := s.Sample(i)
+		return int32(len(x.Tokens)), x.weight()
+	}
+	if set, ok := s.(*Set); ok { // which need not read its samples for that
+		size = set.size
+	}
 	b.sizes, b.weights = make([]int32, b.n), make([]float64, b.n)
 	even := true
 	for i := range b.n {
-		x := s.Sample(i)
-		b.sizes[i], b.weights[i] = int32(len(x.Tokens)), x.weight()
+		b.sizes[i], b.weights[i] = size(i)
 		if w := b.weights[i]; !(w > 0 && w < maxWeight) {
-			return fmt.Errorf("data: %s: weight %v: must be positive and below %d", x.Source, w, maxWeight)
+			return fmt.Errorf("data: %s: weight %v: must be positive and below %d", s.Sample(i).Source, w, maxWeight)
 		}
 		even = even && b.weights[i] == 1
 	}

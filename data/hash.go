@@ -27,3 +27,14 @@ func (h *hasher) add(s Sample) {
 }
 
 func (h *hasher) sum() string { return "sha256:" + hex.EncodeToString(h.hash.Sum(nil)) }
+
+// Hash returns a hash of what is learned: of every sample's tokens, labels and
+// weight, in their order. A run may go on from a snapshot only on data of the
+// same hash.
+func Hash(s Source) string {
+	h := newHasher()
+	for i := range s.Len() {
+		h.add(s.Sample(i))
+	}
+	return h.sum()
+}
