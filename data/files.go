@@ -14,7 +14,7 @@ import (
 // A File is a file of records with what its columns mean.
 type File struct {
 	*rows.File
-	Path int // the number of the path that led to it
+	of int // the number of the path that led to it
 
 	reader *shape.Reader
 }

@@ -21,17 +21,23 @@ type Item struct {
 // The error is one of a file that cannot be read further; the next file
 // follows it. Rows are rendered by several workers at once.
 func (f *Files) Read(r *Renderer) iter.Seq2[Item, error] {
-	return func(yield func(Item, error) bool) {
-		p := newPipeline(r)
+	return Map(f, r, func(i Item) Item { return i })
+}
+
+// Map is Read with what do makes of each item, which the workers do too.
+func Map[T any](f *Files, r *Renderer, do func(Item) T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		p := newPipeline(r, do)
 		defer p.stop()
 		go p.feed(f)
 		for c := range p.queue {
-			for _, item := range <-c.items {
-				if !yield(item, nil) {
+			for _, out := range <-c.out {
+				if !yield(out, nil) {
 					return
 				}
 			}
-			if c.err != nil && !yield(Item{}, c.err) {
+			var none T
+			if c.err != nil && !yield(none, c.err) {
 				return
 			}
 		}
@@ -39,20 +45,21 @@ func (f *Files) Read(r *Renderer) iter.Seq2[Item, error] {
 }
 
 // A pipeline hands rows to workers in chunks and takes the items back in order.
-type pipeline struct {
+type pipeline[T any] struct {
 	renderer *Renderer
-	work     chan *chunk
-	queue    chan *chunk // in the order of the file
+	do       func(Item) T
+	work     chan *chunk[T]
+	queue    chan *chunk[T] // in the order of the file
 	done     chan struct{}
 }
 
 // A chunk is rows that one worker takes at once.
-type chunk struct {
+type chunk[T any] struct {
 	file  *File
 	rows  []rows.Row
 	bytes int
 	err   error // of the file, after these rows
-	items chan []Item
+	out   chan []T
 }
 
 // Chunks are so large that handing them over costs nothing, and so small that
@@ -62,12 +69,13 @@ const (
 	chunkBytes = 1 << 18
 )
 
-func newPipeline(r *Renderer) *pipeline {
+func newPipeline[T any](r *Renderer, do func(Item) T) *pipeline[T] {
 	workers := runtime.GOMAXPROCS(0)
 	if r != nil && r.config.Workers > 0 {
 		workers = r.config.Workers
 	}
-	p := &pipeline{renderer: r, work: make(chan *chunk, workers), queue: make(chan *chunk, 2*workers), done: make(chan struct{})}
+	p := &pipeline[T]{renderer: r, do: do, done: make(chan struct{}),
+		work: make(chan *chunk[T], workers), queue: make(chan *chunk[T], 2*workers)}
 	for range workers {
 		go p.render()
 	}
@@ -75,10 +83,10 @@ func newPipeline(r *Renderer) *pipeline {
 }
 
 // stop ends all goroutines; those that wait give up.
-func (p *pipeline) stop() { close(p.done) }
+func (p *pipeline[T]) stop() { close(p.done) }
 
 // feed cuts files into chunks.
-func (p *pipeline) feed(f *Files) {
+func (p *pipeline[T]) feed(f *Files) {
 	defer close(p.queue)
 	defer close(p.work)
 	for i := range f.List {
@@ -88,8 +96,8 @@ func (p *pipeline) feed(f *Files) {
 	}
 }
 
-func (p *pipeline) feedFile(f *File) bool {
-	c := newChunk(f)
+func (p *pipeline[T]) feedFile(f *File) bool {
+	c := newChunk[T](f)
 	for row, err := range f.Rows() {
 		if err != nil {
 			c.err = err
@@ -102,16 +110,16 @@ func (p *pipeline) feedFile(f *File) bool {
 		if !p.send(c) {
 			return false
 		}
-		c = newChunk(f)
+		c = newChunk[T](f)
 	}
 	return p.send(c)
 }
 
-func newChunk(f *File) *chunk { return &chunk{file: f, items: make(chan []Item, 1)} }
+func newChunk[T any](f *File) *chunk[T] { return &chunk[T]{file: f, out: make(chan []T, 1)} }
 
 // send queues a chunk; it is false once nobody listens.
-func (p *pipeline) send(c *chunk) bool {
-	for _, to := range []chan *chunk{p.queue, p.work} {
+func (p *pipeline[T]) send(c *chunk[T]) bool {
+	for _, to := range []chan *chunk[T]{p.queue, p.work} {
 		select {
 		case to <- c:
 		case <-p.done:
@@ -122,26 +130,28 @@ func (p *pipeline) send(c *chunk) bool {
 }
 
 // render is a worker.
-func (p *pipeline) render() {
+func (p *pipeline[T]) render() {
 	for c := range p.work {
-		var items []Item
+		var out []T
 		for _, row := range c.rows {
-			items = append(items, p.items(c.file, row)...)
+			for _, item := range items(c.file, row, p.renderer) {
+				out = append(out, p.do(item))
+			}
 		}
-		c.items <- items
+		c.out <- out
 	}
 }
 
 // items makes the items of a row.
-func (p *pipeline) items(f *File, row rows.Row) (items []Item) {
+func items(f *File, row rows.Row, r *Renderer) (items []Item) {
 	records, err := f.reader.Read(row)
 	if err != nil {
-		return []Item{{Row: row, Path: f.Path, Err: err}}
+		return []Item{{Row: row, Path: f.of, Err: err}}
 	}
 	for _, x := range records {
-		item := Item{Row: row, Path: f.Path, Record: x}
-		if p.renderer != nil {
-			item.Rendering, item.Err = p.renderer.Render(x)
+		item := Item{Row: row, Path: f.of, Record: x}
+		if r != nil {
+			item.Rendering, item.Err = r.Render(x)
 		} else {
 			item.Left = x.Left
 		}

@@ -35,6 +35,9 @@ func NewRenderer(t *tokenizer.Tokenizer, c Config) (*Renderer, error) {
 	return &Renderer{Tokenizer: t, Template: p, config: c, now: c.clock(), spaced: spaces(t)}, nil
 }
 
+// Config returns the configuration with its defaults filled in.
+func (r *Renderer) Config() Config { return r.config }
+
 // A Rendering is what became of a record.
 type Rendering struct {
 	Samples []Sample

@@ -37,6 +37,7 @@ var rooms = map[string][]string{
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"data/rows":               {},
+	"data/check":              {"data", "data/rows", "data/shape", "model", "model/tokenizer"},
 	"data/shape":              {"data/rows", "model/tokenizer"},
 	"data":                    {"data/rows", "data/shape", "internal/random", "model", "model/tokenizer"},
 	"train":                   {"data", "internal/random", "kernels", "model"},
