@@ -23,6 +23,14 @@ func (l List) Len() int { return len(l) }
 // Sample returns sample i.
 func (l List) Sample(i int) Sample { return l[i] }
 
+// Tokens returns the number of tokens of all samples.
+func (l List) Tokens() (n int) {
+	for _, s := range l {
+		n += len(s.Tokens)
+	}
+	return n
+}
+
 // BatchConfig says which samples a step takes. The zero value takes 16 in the
 // order of a shuffle.
 type BatchConfig struct {
@@ -55,10 +63,11 @@ func (c BatchConfig) Validate() error {
 // An epoch takes every sample as often as its weight says, and its last step
 // may have fewer. The order is a function of the seed and the epoch alone.
 type Batches struct {
+	Source
+
 	config  BatchConfig
 	sizes   []int32   // tokens of each sample; nil where nothing depends on them
 	weights []float64 // nil if all are 1
-	n       int       // samples
 	cursor  Cursor
 	units   [][]int // of the epoch at hand: what a step takes whole, a sample or a pack
 	epoch   int     // whose units they are
@@ -73,8 +82,8 @@ func NewBatches(s Source, c BatchConfig) (*Batches, error) {
 	if c.Batch == 0 {
 		c.Batch = 16
 	}
-	b := &Batches{config: c, n: s.Len(), cursor: Cursor{Seed: c.Seed}, epoch: -1}
-	if err := b.measure(s); err != nil {
+	b := &Batches{Source: s, config: c, cursor: Cursor{Seed: c.Seed}, epoch: -1}
+	if err := b.measure(); err != nil {
 		return nil, err
 	}
 	if c.Pack > 0 {
@@ -88,23 +97,23 @@ func NewBatches(s Source, c BatchConfig) (*Batches, error) {
 }
 
 // measure notes what the order depends on.
-func (b *Batches) measure(s Source) error {
-	if b.n == 0 {
+func (b *Batches) measure() error {
+	if b.Len() == 0 {
 		return errors.New("data: there are no samples")
 	}
 	size := func(i int) (int32, float64) {
-		x := s.Sample(i)
+		x := b.Sample(i)
 		return int32(len(x.Tokens)), x.weight()
 	}
-	if set, ok := s.(*Set); ok { // which need not read its samples for that
+	if set, ok := b.Source.(*Set); ok { // which need not read its samples for that
 		size = set.size
 	}
-	b.sizes, b.weights = make([]int32, b.n), make([]float64, b.n)
+	b.sizes, b.weights = make([]int32, b.Len()), make([]float64, b.Len())
 	even := true
-	for i := range b.n {
+	for i := range b.Len() {
 		b.sizes[i], b.weights[i] = size(i)
 		if w := b.weights[i]; !(w > 0 && w < maxWeight) {
-			return fmt.Errorf("data: %s: weight %v: must be positive and below %d", s.Sample(i).Source, w, maxWeight)
+			return fmt.Errorf("data: %s: weight %v: must be positive and below %d", b.Sample(i).Source, w, maxWeight)
 		}
 		even = even && b.weights[i] == 1
 	}
@@ -178,6 +187,22 @@ func (b *Batches) Steps(epochs int) (steps int) {
 	return steps
 }
 
+// Passes returns how many epochs have been taken, the one at hand in part.
+func (b *Batches) Passes() float64 {
+	if b.cursor.Position == 0 {
+		return float64(b.cursor.Epoch)
+	}
+	return float64(b.cursor.Epoch) + float64(b.cursor.Position)/float64(len(b.at(b.cursor.Epoch)))
+}
+
+// Hash returns the hash of the samples; see the function Hash.
+func (b *Batches) Hash() string {
+	if set, ok := b.Source.(*Set); ok {
+		return set.Hash()
+	}
+	return Hash(b.Source)
+}
+
 // Cursor returns the place of the next step.
 func (b *Batches) Cursor() Cursor { return b.cursor }
 
@@ -219,7 +244,7 @@ func (b *Batches) order(epoch int) []int {
 // w·n times in n epochs, to within one; where a fraction is left over, samples
 // take turns by their numbers.
 func (b *Batches) due(epoch int) (list []int) {
-	for i := range b.n {
+	for i := range b.Len() {
 		times := 1
 		if b.weights != nil {
 			phase := math.Mod(float64(i)*math.Phi, 1)

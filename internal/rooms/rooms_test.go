@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"internal/float16":        {},
 	"internal/atomicfile":     {},
 	"internal/jinja":          {},
+	"internal/memory":         {},
 	"internal/rooms":          {},
 	"internal/tiny":           {"internal/random", "model/safetensors"},
 	"internal/golden":         {"data", "kernels", "lora", "model", "model/safetensors", "quant", "train"},
@@ -37,10 +38,11 @@ var rooms = map[string][]string{
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"data/rows":               {},
-	"data/check":              {"data", "data/rows", "data/shape", "model", "model/tokenizer"},
 	"data/shape":              {"data/rows", "model/tokenizer"},
 	"data":                    {"data/rows", "data/shape", "internal/random", "model", "model/tokenizer"},
-	"train":                   {"data", "internal/random", "kernels", "model"},
+	"data/check":              {"data", "data/rows", "data/shape", "model", "model/tokenizer"},
+	"watch":                   {"internal/atomicfile", "train"},
+	"train":                   {"data", "internal/atomicfile", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 }
 
 // leaves may import everything.

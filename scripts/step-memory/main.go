@@ -2,7 +2,7 @@
 // peak of resident memory (VmHWM, Linux) above that of the program before it
 // opens anything.
 //
-//	step-memory -model DIR [-quantize] [-full] [-tokens 512] [-rank 16] [-steps 3] [-no-recompute]
+//	step-memory -model DIR [-quantize] [-full] [-tokens 512] [-rank 16] [-steps 3] [-recompute=false] [-optimizer adamw8bit]
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"log"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -31,6 +32,7 @@ var (
 	tokens    = flag.Int("tokens", 512, "tokens of a step, all labelled")
 	rank      = flag.Int("rank", 16, "of the adapter")
 	steps     = flag.Int("steps", 3, "to run")
+	optimizer = flag.String("optimizer", "adamw", "adamw or adamw8bit")
 	recompute = flag.Bool("recompute", true, "activations")
 	device    = flag.String("device", "", "to run on")
 )
@@ -44,6 +46,7 @@ func main() {
 }
 
 func run() error {
+	debug.SetGCPercent(10) // as graft has it
 	before := peak()
 	dev, err := kernels.Open(*device)
 	if err != nil {
@@ -69,7 +72,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	job, err := train.New(m, set(m), train.Config{Steps: *steps, Batch: 1, MicroTokens: *tokens, NoRecompute: !*recompute})
+	c := train.Config{Steps: *steps, Batch: 1, MicroTokens: *tokens, NoRecompute: !*recompute}
+	if err := c.Optimizer.UnmarshalText([]byte(*optimizer)); err != nil {
+		return err
+	}
+	job, err := train.New(m, set(m), c)
 	if err != nil {
 		return err
 	}
