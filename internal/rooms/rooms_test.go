@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"data":                    {"model", "model/tokenizer"},
+	"plan":                    {"internal/memory", "kernels", "lora", "model", "quant", "train"},
 	"watch":                   {"internal/atomicfile", "train"},
 	"train":                   {"data", "internal/atomicfile", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 }
