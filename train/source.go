@@ -72,7 +72,11 @@ func (d *dealer) Next() (s data.Sample, number int, last bool, err error) {
 	if last = d.at.Position == len(d.order); last {
 		d.at.Epoch, d.at.Position = d.at.Epoch+1, 0
 	}
-	return d.set.Sample(number), number, last, nil
+	s = d.set.Sample(number)
+	if f, ok := d.set.(interface{ Err() error }); ok { // a set on disk
+		err = f.Err()
+	}
+	return s, number, last, err
 }
 
 // epoch returns the order of the samples in the epoch at hand.
@@ -87,8 +91,11 @@ func (d *dealer) epoch() []int {
 	return order
 }
 
-// Hash is the SHA-256 of every sample's tokens and labels.
+// Hash is the set's own, or the SHA-256 of every sample's tokens and labels.
 func (d *dealer) Hash() string {
+	if s, ok := d.set.(interface{ Hash() string }); ok {
+		return s.Hash()
+	}
 	h, buf := sha256.New(), []byte(nil)
 	for i := range d.set.Len() {
 		s := d.set.Sample(i)
