@@ -129,12 +129,12 @@ func config() (train.Config, error) {
 	return c, c.Optimizer.UnmarshalText([]byte(*optimizer))
 }
 
-func set(m *model.Model) *data.Set {
+func set(m *model.Model) data.List {
 	ids, r := make([]int32, *tokens), random.New(1, random.Shuffle, 0)
 	for i := range ids {
 		ids[i] = int32(r.Intn(m.Config.Vocab))
 	}
-	return &data.Set{Samples: []data.Sample{{Tokens: ids, Labels: ids, Source: "random"}}}
+	return data.List{{Tokens: ids, Labels: ids, Source: "random"}}
 }
 
 // peak returns VmHWM in millions of bytes.
