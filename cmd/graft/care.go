@@ -34,8 +34,10 @@ func (c *caring) flags(f *flag.FlagSet) {
 	f.Float64Var(&c.minGain, "min-gain", 0, "by how much of the loss an evaluation is better")
 }
 
-func (c *caring) settle() error {
+func (c *caring) settle(average bool) error {
 	switch {
+	case c.patience > 0 && average:
+		return usagef("--patience and --average exclude each other: snapshots keep the best weights, not the best average")
 	case c.saveEvery < 0 || c.saveAfter < 0 || c.keep < 1 || c.evaluateEvery < 0 || c.patience < 0 || c.minGain < 0:
 		return usagef("--save-every, --save-after, --eval-every, --patience and --min-gain must not be negative, --keep must be positive")
 	case c.patience > 0 && (c.heldOut == "" || c.evaluateEvery == 0):
@@ -67,14 +69,20 @@ func (t *training) checkSnapshots() error {
 	return os.RemoveAll(t.snapshots())
 }
 
+// openHeldOut reads the records to evaluate on, if there are any.
+func (t *training) openHeldOut(o opened) (*data.Set, error) {
+	if t.heldOut == "" {
+		return nil, nil
+	}
+	return data.Open(t.heldOut, o.model.Tokenizer, t.set)
+}
+
 // care prepares snapshots and evaluation, and takes the run to where its newest
 // snapshot was.
-func (t *training) care(s streams, o opened, job *train.Run, r result) (c train.Care, err error) {
+func (t *training) care(s streams, job *train.Run, heldOut *data.Set, r result) (c train.Care, err error) {
 	c = train.Care{EvaluateEvery: t.evaluateEvery, Patience: t.patience, MinGain: t.minGain}
-	if t.heldOut != "" {
-		if c.HeldOut, err = data.Open(t.heldOut, o.model.Tokenizer, t.set); err != nil {
-			return c, err
-		}
+	if heldOut != nil {
+		c.HeldOut = heldOut
 	}
 	if t.noSnapshots {
 		return c, nil
@@ -119,6 +127,6 @@ func (t *training) interrupted(s streams, job *train.Run) error {
 		fmt.Fprintf(s.err, "interrupted after %d of %d steps; nothing is saved\n", job.Done(), job.Total)
 		return nil
 	}
-	fmt.Fprintf(s.out, "interrupted after %d of %d steps; go on with\n\n  graft resume %s\n", job.Done(), job.Total, quoted(t.out))
+	fmt.Fprintf(t.words(s), "interrupted after %d of %d steps; go on with\n\n  graft resume %s\n", job.Done(), job.Total, quoted(t.out))
 	return nil
 }
