@@ -137,3 +137,9 @@ func adamw512(n int, w, m, v, grad, c *float32)
 //
 //go:noescape
 func amxBF16512(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
+
+// amxRows512: C = A·B, or += with acc, for up to 16 rows and groups times 64 columns. a is steps tiles of 16 rows, of which
+// shape, a tile configuration, takes what there are; the rest is as for amxBF16.
+//
+//go:noescape
+func amxRows512(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-5afa5581/graft/internal/float16"
 	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // scratchUnits is how many units of a row are expanded at once; rows of scratch
@@ -14,19 +15,14 @@ const (
 	scratchUnits = 128
 	scratchStep  = scratchUnits*4 + 64 // bytes
 	scratchRows  = 64
-	scratchLen   = scratchRows * scratchStep / 4 // floats
-	scratchCodes = scratchRows * 2 * scratchUnits / codeBlock
+	scratchRoom  = scratchRows * scratchStep / 4 // floats; behind them lie the scales of what is there
+	scratchSize  = scratchRoom + scratchRows*2*scratchUnits/codeBlock
 )
 
-// lend returns scratch memory for a packer: the rows, then, for a quantised
-// operand, their blocks' scales and the values of the codes.
-func (g *gemm) lend() *scratch { return g.borrow(scratchLen + scratchCodes + 16) }
-
-// packer returns what packs an operand, in scratch memory that lend returned.
+// packer returns what packs an operand; scratch has scratchSize floats.
 func (g *gemm) packer(o *operand, scratch *scratch) packer {
 	return packer{
-		simd: g.simd, o: o, bf16: g.bf16, unit: g.unit, scratch: unsafe.Pointer(&scratch.f32[0]),
-		scales: scratch.f32[scratchLen:][:scratchCodes], values: (*[16]float32)(scratch.f32[scratchLen+scratchCodes:]),
+		simd: g.simd, o: o, bf16: g.bf16, unit: g.unit, scratch: unsafe.Pointer(&scratch.f32[0]), scales: scratch.f32[scratchRoom:scratchSize],
 		direct: o.format == kernels.F32 && !g.bf16 || o.format == kernels.BF16 && g.bf16,
 	}
 }
@@ -36,7 +32,7 @@ func (g *gemm) packer(o *operand, scratch *scratch) packer {
 // is zero or arbitrary, what it has beyond the last element, up to a multiple
 // of 16 units, is zero.
 func (g *gemm) packB(dst []float32, v0, n, k0, k1 int) {
-	lent := g.lend()
+	lent := g.borrow(scratchSize)
 	defer g.giveBack(lent)
 	p := g.packer(&g.b, lent)
 	if g.b.across {
@@ -51,7 +47,7 @@ func (g *gemm) packB(dst []float32, v0, n, k0, k1 int) {
 // packA writes a panel of A, in the same way, or for AMX as tiles of 16 rows by
 // 16 units.
 func (g *gemm) packA(dst []float32, v0, n, k0, k1 int) {
-	lent := g.lend()
+	lent := g.borrow(scratchSize)
 	defer g.giveBack(lent)
 	p := g.packer(&g.a, lent)
 	switch {
@@ -79,7 +75,6 @@ type packer struct {
 	unit    int
 	scratch unsafe.Pointer
 	scales  []float32
-	values  *[16]float32
 }
 
 // at returns the address of an element.
@@ -229,6 +224,9 @@ func (p *packer) dequantize(r0, n, k0, k1 int) {
 // codeBlock is how many codes the assembly turns at once.
 const codeBlock = 64
 
+// codeValues has the values of the 4-bit types' codes.
+var codeValues = [...][16]float32{quant.NF4: quant.NF4.Values(), quant.FP4: quant.FP4.Values()}
+
 // dequantizeBlocks does it by assembly, if the blocks lie so that it can. Columns
 // after the last that were not asked for may then not be zero.
 func (p *packer) dequantizeBlocks(r0, n, k0, k1 int) bool {
@@ -244,8 +242,7 @@ func (p *packer) dequantizeBlocks(r0, n, k0, k1 int) bool {
 	for r := range n {
 		q.Scales.Expand(p.scales[r*blocks:(r+1)*blocks], (r0+r)*step+k0/codeBlock)
 	}
-	*p.values = q.Type.Values()
-	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &p.scales[0], blocks*4, p.values)
+	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &p.scales[0], blocks*4, &codeValues[q.Type])
 	return true
 }
 

@@ -21,7 +21,7 @@ func instructionSets() (sets []*simd) {
 		bf16.name, bf16.tileBF16, bf16.narrow, bf16.interleaveBF16 = "avx512bf16", tileBF16512, narrow512, interleaveBF16512
 		if x.HasAMXTile && x.HasAMXBF16 && allowAMX() {
 			amx := bf16
-			amx.name, amx.amxBF16, amx.narrowTiles = "amx", amxBF16512, narrowTiles512
+			amx.name, amx.amxBF16, amx.amxRows, amx.narrowTiles = "amx", amxBF16512, amxRows512, narrowTiles512
 			sets = append(sets, &amx)
 		}
 		sets = append(sets, &bf16)

@@ -86,5 +86,6 @@ func main() {
 	z.packs()
 	z.vectors()
 	z.amx()
+	z.amxRows()
 	z.write(*out, "avx512")
 }

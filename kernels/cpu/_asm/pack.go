@@ -92,7 +92,8 @@ func (g *gen) dequantize(bf16 bool) {
 }
 
 // transpose reads 16 rows of 16 units with four 128-bit loads a register, so
-// that two stages of unpacking are left.
+// that two stages of unpacking are left. It fetches the 16 rows behind: rows that
+// lie in memory are too many streams for the processor to see.
 func (g *gen) transpose() {
 	g.fn(": turns n blocks of 16 rows by 16 units, ld bytes from row to row, into panels: unit-major.",
 		"transpose", "(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)", 4)
@@ -104,13 +105,19 @@ func (g *gen) transpose() {
 	g.p("LEAQ (SI)(CX*4), R10")
 	g.p("LEAQ (R10)(CX*4), R11")
 	g.p("LEAQ (R11)(CX*4), R12")
+	bases := []string{"SI", "R10", "R11", "R12"}
+	ahead := []string{"BX", "DX", "R9", "R13"}
+	offsets := []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
+	for i, b := range bases {
+		g.p("LEAQ (%s)(CX*8), %s", b, ahead[i])
+		g.p("LEAQ (%s)(CX*8), %s", ahead[i], ahead[i])
+	}
 	g.p("PCALIGN $64")
 	g.l("loop")
-	bases := []string{"SI", "R10", "R11", "R12"}
-	offsets := []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
 	for c := range 4 {
 		z := 16 * (c & 1)
 		for r := range 4 {
+			g.p("PREFETCHT1 (%s)%s", ahead[c], offsets[r])
 			g.p("VMOVUPS %d(%s)%s, X%d", 16*c, bases[0], offsets[r], z+r)
 			for b := 1; b < 4; b++ {
 				g.p("VINSERTF32X4 $%d, %d(%s)%s, Z%d, Z%d", b, 16*c, bases[b], offsets[r], z+r, z+r)
@@ -129,8 +136,9 @@ func (g *gen) transpose() {
 			g.p("VMOVUPS Z%d, %d(DI)", z+8+i, 64*(4*c+i))
 		}
 	}
-	for _, b := range bases {
-		g.p("ADDQ $64, %s", b)
+	for i := range bases {
+		g.p("ADDQ $64, %s", bases[i])
+		g.p("ADDQ $64, %s", ahead[i])
 	}
 	g.p("ADDQ $1024, DI")
 	g.p("DECQ AX")
