@@ -45,7 +45,7 @@ func newQuestion(m *model.Model, s data.Sample) (q question, ok bool) {
 		return q, false
 	}
 	to := min(len(s.Tokens), from+answerTokens)
-	q.ids, q.reference = s.Tokens[:from], m.Tokenizer.DecodeSkip(s.Tokens[from:to])
+	q.ids, q.reference = s.Tokens[:from], strings.TrimSpace(m.Tokenizer.DecodeSkip(s.Tokens[from:to]))
 	q.prompt = m.Tokenizer.DecodeSkip(q.ids)
 	if r := []rune(q.prompt); len(r) > promptChars {
 		q.prompt = "…" + string(r[len(r)-promptChars:])
@@ -62,6 +62,6 @@ func (q *question) ask(ctx context.Context, m *model.Model, answer *string) erro
 		}
 		text.WriteString(t.Text)
 	}
-	*answer = text.String()
+	*answer = strings.TrimSpace(text.String())
 	return nil
 }

@@ -63,7 +63,7 @@ func (v *viewer) facts() []watch.Table {
 
 // configuration lists what the run was told, as far as it is not the default.
 func (v *viewer) configuration() []watch.Fact {
-	c, list := v.config, []watch.Fact{{Name: "base", Value: v.model}, {Name: "trains", Value: v.method()}}
+	c, list := v.settled, []watch.Fact{{Name: "base", Value: filepath.Base(v.model)}, {Name: "trains", Value: v.method()}}
 	if !v.full {
 		list = append(list, watch.Fact{Name: "on", Value: v.targets})
 	}
@@ -73,13 +73,13 @@ func (v *viewer) configuration() []watch.Fact {
 		}
 	}
 	number("learning rate", c.LR)
-	list = append(list, watch.Fact{Name: "schedule", Value: fmt.Sprintf("%s, warm-up over %.3g %% of the steps", c.Schedule, 100*v.warmup)},
+	list = append(list, watch.Fact{Name: "schedule", Value: fmt.Sprintf("%s, warm-up over %.3g %% of the steps", c.Schedule, 100*c.Warmup)},
 		watch.Fact{Name: "optimizer", Value: c.Optimizer.String()}, watch.Fact{Name: "batch", Value: batch(c)}, watch.Fact{Name: "length", Value: length(c)})
 	for _, f := range []struct {
 		name  string
 		value float64
 	}{
-		{"clipping", v.clip}, {"weight decay", c.WeightDecay}, {"dropout", v.lora.Dropout}, {"LoRA+", v.plus}, {"NEFTune", c.Noise},
+		{"clipping", c.Clip}, {"weight decay", c.WeightDecay}, {"dropout", v.lora.Dropout}, {"LoRA+", v.plus}, {"NEFTune", c.Noise},
 		{"average keeps", c.Average}, {"label smoothing", c.Smoothing}, {"z-loss", c.Penalty}, {"frozen layers", float64(v.frozen)},
 		{"merge-aware", c.MergeAware},
 	} {
@@ -104,9 +104,9 @@ func length(c train.Config) string {
 
 // samplesOf describes the data.
 func (v *viewer) samplesOf() []watch.Fact {
-	list := append([]watch.Fact{{Name: "file", Value: v.data}}, describeSet(v.set)...)
+	list := append([]watch.Fact{{Name: "file", Value: filepath.Base(v.data)}}, describeSet(v.set)...)
 	if v.heldOut != nil {
-		list = append(list, watch.Fact{Name: "held out", Value: v.caring.heldOut})
+		list = append(list, watch.Fact{Name: "held out", Value: filepath.Base(v.caring.heldOut)})
 		list = append(list, describeSet(v.heldOut)...)
 	}
 	return list

@@ -66,6 +66,7 @@ type viewer struct {
 	to           streams
 	of           opened
 	set, heldOut *data.Set
+	settled      train.Config // with its defaults
 	bar          *progress
 	history      *watch.History
 	observers    []train.Observer
@@ -102,6 +103,7 @@ func (v *viewer) asked() *data.Set {
 
 // start opens everything that shows the run, which may have been resumed.
 func (v *viewer) start(ctx context.Context, job *train.Run) error {
+	v.settled = job.Config
 	var book *watch.Logbook
 	var err error
 	if v.silent {

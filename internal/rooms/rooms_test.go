@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"data":                    {"model", "model/tokenizer"},
 	"watch":                   {"internal/atomicfile", "train"},
+	"train/solver":            {"kernels", "model", "train"},
 	"train":                   {"data", "internal/atomicfile", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 }
 
