@@ -55,6 +55,11 @@ func interleaveF32512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.
 //go:noescape
 func interleaveBF16512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
 
+// interleaveNarrow512: interleaves units pairs of rows of float32, rounded to bfloat16, into groups of 16 columns, stride bytes from group to group.
+//
+//go:noescape
+func interleaveNarrow512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
+
 // dequantizeF32512: turns rows of n blocks of 64 codes into float32 by a table of 16 values and a scale a block; ld, dld and
 // lds are bytes from row to row.
 //
@@ -131,6 +136,11 @@ func rotate512(n int, a, b, cos, sin *float32, sign float32)
 //
 //go:noescape
 func adamw512(n int, w, m, v, grad, c *float32)
+
+// peak512: runs n turns of multiply-adds between registers and returns the operations of a turn.
+//
+//go:noescape
+func peak512(n int) int
 
 // amxBF16512: C = A·B, or += with acc, for 32 rows and pairs times 32 columns, ldc bytes from row to row. a0 and a1 are
 // steps tiles of 16 rows by 32 elements; b is panels of 16 columns, width bytes from panel to panel.

@@ -126,15 +126,18 @@ func narrowBlocks(elements int) (whole, tail int) {
 
 // packColumns packs n columns.
 func (p *packer) packColumns(dst []float32, width, c0, n, k0, k1 int) {
-	interleave := p.interleaveF32
+	interleave, straight := p.interleaveF32, p.interleaveF32
 	if p.bf16 {
-		interleave = p.interleaveBF16
+		interleave, straight = p.interleaveBF16, p.interleaveBF16
+		if p.o.format == kernels.F32 {
+			straight = p.interleaveNarrow
+		}
 	}
-	done := 0 // columns taken as they are
+	done := 0 // columns taken from where they are
 	units := (k1 - k0) / p.unit
-	if p.direct && units > 0 {
+	if (p.direct || p.o.format == kernels.F32) && units > 0 {
 		if done = n / panel * panel; done > 0 {
-			interleave(units, done/panel, p.at(k0, c0), p.rowBytes(), unsafe.Pointer(&dst[0]), width*4)
+			straight(units, done/panel, p.at(k0, c0), p.rowBytes(), unsafe.Pointer(&dst[0]), width*4)
 		}
 	}
 	put := func(from, to, first, last int) { // columns of dst, rows of o
