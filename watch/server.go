@@ -147,5 +147,5 @@ func (v view) now() []Fact {
 	if s.Memory > 0 {
 		list = append(list, Fact{"resident memory", bytes(float64(s.Memory))})
 	}
-	return append(list, Fact{"time in steps", spoken(v.Spent)}, Fact{"left", spoken(s.Left)})
+	return append(list, Fact{"time in steps", clock(v.Spent)}, Fact{"left", clock(s.Left)})
 }

@@ -34,10 +34,8 @@ func (c *caring) flags(f *flag.FlagSet) {
 	f.Float64Var(&c.minGain, "min-gain", 0, "by how much of the loss an evaluation is better")
 }
 
-func (c *caring) settle(average bool) error {
+func (c *caring) settle() error {
 	switch {
-	case c.patience > 0 && average:
-		return usagef("--patience and --average exclude each other: snapshots keep the best weights, not the best average")
 	case c.saveEvery < 0 || c.saveAfter < 0 || c.keep < 1 || c.evaluateEvery < 0 || c.patience < 0 || c.minGain < 0:
 		return usagef("--save-every, --save-after, --eval-every, --patience and --min-gain must not be negative, --keep must be positive")
 	case c.patience > 0 && (c.heldOut == "" || c.evaluateEvery == 0):

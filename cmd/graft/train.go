@@ -101,7 +101,7 @@ func (t *training) settle(args []string) error {
 	if err := errors.Join(t.lora.Validate(), t.config.Validate()); err != nil {
 		return usageError{err}
 	}
-	if err := errors.Join(t.caring.settle(t.average()), t.watching.settle()); err != nil {
+	if err := errors.Join(t.caring.settle(), t.watching.settle()); err != nil {
 		return err
 	}
 	return t.checkOut()

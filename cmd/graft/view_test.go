@@ -223,7 +223,6 @@ func TestMethods(t *testing.T) {
 	for want, arguments := range map[string][]string{
 		"the model has 5 layers":  {"--freeze-layers", "5"},
 		"must not be negative":    {"--lora-plus", "-1"},
-		"exclude each other":      {"--average", "0.9", "--patience", "1", "--eval", file, "--eval-every", "1"},
 		`optimiser "muon"`:        {"--optimizer", "muon"},
 		"--samples must not be":   {"--samples", "-1"},
 		"--listen-anywhere needs": {"--listen-anywhere"},
