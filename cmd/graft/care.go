@@ -72,7 +72,7 @@ func (t *training) checkSnapshots() error {
 func (t *training) care(s streams, o opened, job *train.Run, r result) (c train.Care, err error) {
 	c = train.Care{EvaluateEvery: t.evaluateEvery, Patience: t.patience, MinGain: t.minGain}
 	if t.heldOut != "" {
-		if c.HeldOut, err = data.Open(t.heldOut, o.model.Tokenizer, t.set); err != nil {
+		if c.HeldOut, err = data.Open(t.heldOut, o.model.Tokenizer, t.records.evaluation()); err != nil {
 			return c, err
 		}
 	}

@@ -55,6 +55,9 @@ func personal(text string) string {
 		if at[0] > 0 {
 			before = text[at[0]-1]
 		}
+		if before == '+' && at[0] > 1 && isDigit(rune(text[at[0]-2])) {
+			before = ' ' // a sum
+		}
 		if at[1] < len(text) {
 			after = text[at[1]]
 		}
