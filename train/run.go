@@ -22,6 +22,7 @@ type Run struct {
 
 	model  *model.Model
 	source Source
+	set    Set // that source deals from, if it is known
 	pass   *model.Pass
 	grads  *Gradients
 	opt    Optimizer
@@ -86,7 +87,11 @@ func New(m *model.Model, set Set, c Config) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewFrom(m, source, c)
+	r, err := NewFrom(m, source, c)
+	if err == nil {
+		r.set = set
+	}
+	return r, err
 }
 
 // NewFrom is New for samples that a Source deals.

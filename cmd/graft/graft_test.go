@@ -156,18 +156,17 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// A stopper stops a run after some lines, those about the data aside.
+// A stopper stops a run after it has shown some steps.
 type stopper struct {
 	after int
 	stop  func()
 }
 
 func (s *stopper) Write(b []byte) (int, error) {
-	if bytes.HasPrefix(b, []byte("warning:")) {
-		return len(b), nil
-	}
-	if s.after--; s.after == 0 {
-		s.stop()
+	if bytes.HasPrefix(b, []byte("step ")) {
+		if s.after--; s.after == 0 {
+			s.stop()
+		}
 	}
 	return len(b), nil
 }
