@@ -113,7 +113,7 @@ func (t *training) job() (j plan.Job, err error) {
 	if err != nil {
 		return j, err
 	}
-	j = plan.Job{Train: t.config, MaxLen: t.set.MaxLen}
+	j = plan.Job{Train: t.config, MaxLen: t.records.MaxLen}
 	if j.Model, err = model.ParseConfig(text); err != nil {
 		return j, err
 	}

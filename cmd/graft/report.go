@@ -38,7 +38,7 @@ func (v *viewer) finish(ctx context.Context) error {
 
 // title names the run.
 func (t *training) title() string {
-	return filepath.Base(t.model) + " on " + filepath.Base(t.data)
+	return filepath.Base(t.model) + " on " + t.data.names()
 }
 
 // method says what trains.
@@ -104,7 +104,7 @@ func length(c train.Config) string {
 
 // samplesOf describes the data.
 func (v *viewer) samplesOf() []watch.Fact {
-	list := append([]watch.Fact{{Name: "file", Value: filepath.Base(v.data)}}, describeSet(v.set)...)
+	list := append([]watch.Fact{{Name: "file", Value: v.data.names()}}, describeSet(v.set)...)
 	if v.heldOut != nil {
 		list = append(list, watch.Fact{Name: "held out", Value: filepath.Base(v.caring.heldOut)})
 		list = append(list, describeSet(v.heldOut)...)
