@@ -41,7 +41,9 @@ var rooms = map[string][]string{
 	"data/rows":               {},
 	"data/shape":              {"data/rows", "model/tokenizer"},
 	"data":                    {"data/rows", "data/shape", "internal/random", "model", "model/tokenizer"},
-	"data/check":              {"data", "data/rows", "data/shape", "model", "model/tokenizer"},
+	"data/show":               {"data", "model", "model/tokenizer"},
+	"data/chunk":              {"data/rows"},
+	"data/check":              {"data", "internal/random", "data/rows", "data/shape", "model", "model/tokenizer"},
 	"watch":                   {"internal/atomicfile", "train"},
 	"train":                   {"data", "internal/atomicfile", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 }
