@@ -93,6 +93,9 @@ func (t *training) care(s streams, job *train.Run, heldOut *data.Set, r result) 
 	if err := t.record(); err != nil {
 		return c, err
 	}
+	if _, err := job.Origin(); err != nil { // read now, not when an interruption waits for a snapshot
+		return c, err
+	}
 	if !t.resume {
 		return c, nil
 	}
