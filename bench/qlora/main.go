@@ -92,7 +92,7 @@ type bench struct {
 }
 
 // open opens the base, and the records in its tokens.
-func (b *bench) open(nf4 bool) (m *model.Model, learned, heldOut *data.Set, err error) {
+func (b *bench) open(nf4 bool) (m *model.Model, learned, heldOut data.List, err error) {
 	var o model.Options
 	if nf4 {
 		o.Quantize = &quant.Config{}
@@ -104,8 +104,13 @@ func (b *bench) open(nf4 bool) (m *model.Model, learned, heldOut *data.Set, err 
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, m.Close())
 	}
-	n := len(all.Samples) - *held
-	return m, &data.Set{Samples: all.Samples[:n]}, &data.Set{Samples: all.Samples[n:]}, nil
+	defer all.Close()
+	var list data.List
+	for i := range all.Len() {
+		list = append(list, all.Sample(i))
+	}
+	n := len(list) - *held
+	return m, list[:n], list[n:], all.Err()
 }
 
 // base prints the losses before training.
@@ -191,11 +196,11 @@ func (b *bench) merged(e *experiment, nf4 bool, merge func(*lora.Adapter) error)
 }
 
 // loss returns the mean loss of a set's labels.
-func loss(m *model.Model, set *data.Set) (float64, error) {
+func loss(m *model.Model, set data.List) (float64, error) {
 	p := m.NewPass()
 	defer p.Close()
 	var sum model.Loss
-	for _, s := range set.Samples {
+	for _, s := range set {
 		if err := p.Loss(model.Batch{Tokens: s.Tokens, Labels: s.Labels, Starts: []int32{0}}, &sum); err != nil {
 			return 0, err
 		}

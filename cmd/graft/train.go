@@ -32,12 +32,12 @@ var trainCommand = command{
 // training is the flags of graft train.
 type training struct {
 	source
-	data, out, targets string
-	full, overwrite    bool
-	clip, warmup       float64
-	lora               lora.Config
-	set                data.Config
-	config             train.Config
+	data, out, targets    string
+	full, overwrite, auto bool
+	clip, warmup          float64
+	lora                  lora.Config
+	set                   data.Config
+	config                train.Config
 	methods
 	caring
 	watching
@@ -66,6 +66,7 @@ func (t *training) flags(f *flag.FlagSet) {
 	f.Float64Var(&t.config.WeightDecay, "weight-decay", 0, "weight decay, decoupled but with sgd")
 	f.Float64Var(&t.config.MergeAware, "merge-aware", 0, "`SHARE` of the steps, the last ones, that train the model as merged into 4 bits; 1 for all")
 	f.BoolVar(&t.config.NoRecompute, "no-recompute", false, "keep all activations: faster, more memory")
+	f.BoolVar(&t.auto, "auto", false, "choose --micro-tokens and --no-recompute by the memory there is")
 	f.BoolVar(&t.config.NoShuffle, "no-shuffle", false, "take the records in their order")
 	f.Uint64Var(&t.config.Seed, "seed", 0, "of the adapter, the order and dropout")
 	t.methods.flags(f, &t.config)
@@ -73,8 +74,7 @@ func (t *training) flags(f *flag.FlagSet) {
 	t.watching.flags(f)
 }
 
-// settle turns the flags into configurations and checks them, before any file
-// is read.
+// settle checks the flags, before any file is read.
 func (t *training) settle(args []string) error {
 	if err := noArguments(args); err != nil {
 		return err
@@ -84,6 +84,14 @@ func (t *training) settle(args []string) error {
 			return usagef("%s is missing", f.name)
 		}
 	}
+	if err := t.configure(); err != nil {
+		return err
+	}
+	return t.checkOut()
+}
+
+// configure turns the flags into configurations and checks them.
+func (t *training) configure() error {
 	if t.full && t.adapter != "" {
 		return usagef("--full and --adapter exclude each other: merge the adapter first")
 	}
@@ -101,10 +109,7 @@ func (t *training) settle(args []string) error {
 	if err := errors.Join(t.lora.Validate(), t.config.Validate()); err != nil {
 		return usageError{err}
 	}
-	if err := errors.Join(t.caring.settle(), t.watching.settle()); err != nil {
-		return err
-	}
-	return t.checkOut()
+	return errors.Join(t.caring.settle(), t.watching.settle())
 }
 
 // checkOut makes sure that the result can be saved, and that it takes the place
@@ -130,6 +135,9 @@ func (t *training) checkOut() error {
 
 func (t *training) run(ctx context.Context, s streams, args []string) error {
 	if err := t.settle(args); err != nil {
+		return err
+	}
+	if err := t.checkPlan(s); err != nil {
 		return err
 	}
 	o, err := t.open()
@@ -186,7 +194,7 @@ func (t *training) prepare(o opened) (r result, err error) {
 	}
 	a := o.adapter
 	if a == nil {
-		t.lora.Layers = t.layers(o.model)
+		t.lora.Layers = t.layers(len(o.model.Blocks))
 		if a, err = lora.Attach(o.model, t.lora); err != nil {
 			return r, err
 		}

@@ -18,11 +18,10 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
-func set(n int) *data.Set {
-	s := &data.Set{}
+func set(n int) (s data.List) {
 	for i := range n {
 		ids := tiny.Tokens(5+i*7%23, uint64(i))
-		s.Samples = append(s.Samples, data.Sample{Tokens: ids, Labels: slices.Clone(ids), Source: fmt.Sprintf("set.jsonl:%d", i+1)})
+		s = append(s, data.Sample{Tokens: ids, Labels: slices.Clone(ids), Source: fmt.Sprintf("set.jsonl:%d", i+1)})
 	}
 	return s
 }
