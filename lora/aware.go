@@ -58,7 +58,10 @@ func (b *branch) forget() {
 	}
 }
 
-var _ model.Replacer = (*branch)(nil)
+var (
+	_ model.Replacer = (*branch)(nil)
+	_ model.Merger   = (*branch)(nil)
+)
 
 // Weight returns the merged weight of merge-aware training.
 func (b *branch) Weight(w kernels.Matrix) (kernels.Matrix, bool) {
@@ -80,7 +83,7 @@ func (b *branch) Weight(w kernels.Matrix) (kernels.Matrix, bool) {
 
 // requantized returns requantize(W + s·B·A).
 func (b *branch) requantized(w kernels.Matrix) (kernels.Matrix, error) {
-	values, err := b.sum(w)
+	values, err := b.Merged(w)
 	if err != nil {
 		return w, err
 	}

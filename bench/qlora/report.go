@@ -9,16 +9,19 @@ import (
 // An experiment is one run and what came of it. The losses are means over the
 // labels of the held-out records, in nats.
 type experiment struct {
-	name                            string
-	nf4                             bool
-	aware                           float64   // share of merge-aware steps
-	curve                           []float64 // loss of each step
-	adapted, dense, training, into4 float64   // adapter on its base; merged the three ways
+	name     string
+	nf4      bool
+	aware    float64   // share of merge-aware steps
+	curve    []float64 // loss of each step
+	adapted  float64   // the adapter on its base
+	training float64   // merged into the values of the 4-bit base
+	into4    float64   // the same, quantised again
+	dense    float64   // merged into the dense base
+	dense4   float64   // the same, quantised
 }
 
 func (e *experiment) row() string {
-	return fmt.Sprintf("| %s | %.4f | %.4f | %.4f | %.4f | %.4f |",
-		e.name, e.lately(50), e.adapted, e.dense, e.training, e.into4)
+	return fmt.Sprintf("| %s | %.4f | %.4f | %.4f | %.4f | %.4f | %.4f |", e.name, e.lately(50), e.adapted, e.training, e.into4, e.dense, e.dense4)
 }
 
 // lately returns the mean loss of the last n steps.
@@ -32,7 +35,7 @@ func (e *experiment) lately(n int) (mean float64) {
 
 func table() string {
 	var b strings.Builder
-	b.WriteString("| run | training loss, last 50 steps | adapter on its base | merged dense | merged as trained | merged in 4 bits |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| run | training, last 50 steps | adapter on its base | merged, training | merged, 4bit | merged, dense | merged dense, then quantised |\n|---|---|---|---|---|---|---|\n")
 	for _, e := range runs {
 		fmt.Fprintln(&b, e.row())
 	}
