@@ -201,7 +201,7 @@ func (t *training) prepare(o opened) (r result, err error) {
 	}
 	a := o.adapter
 	if a == nil {
-		t.lora.Layers = t.layers(o.model)
+		t.lora.Layers = t.layers(len(o.model.Blocks))
 		if a, err = lora.Attach(o.model, t.lora); err != nil {
 			return r, err
 		}
