@@ -1,0 +1,17 @@
+//go:build cuda
+
+package cuda
+
+import "github.com/seed-5afa5581/graft/kernels"
+
+var crossEntropy = entry("cross_entropy", blockThreads, warpSums)
+
+// CrossEntropy replaces logits by the loss's gradient and writes each row's loss,
+// entropy and hit.
+func (d *Device) CrossEntropy(stats, logits, weights kernels.Tensor, targets kernels.Ints) {
+	var l launch
+	l.pointers(stats, logits, weights)
+	l.vectors(targets)
+	l.ints(logits.Cols)
+	d.run(crossEntropy, grid{logits.Rows, 1, 1}, &l)
+}
