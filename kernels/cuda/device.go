@@ -53,6 +53,8 @@ type Device struct {
 	info   kernels.Info
 	thread *thread
 
+	processors int // of the GPU
+
 	// functions and stream belong to the thread.
 	functions map[*kernel]cu.Function
 	stream    cu.Stream
@@ -101,6 +103,9 @@ func (d *Device) open() error {
 		return err
 	}
 	if d.info, err = describe(gpu); err != nil {
+		return err
+	}
+	if d.processors, err = gpu.Attribute(cu.MultiprocessorCount); err != nil {
 		return err
 	}
 	return d.load()
