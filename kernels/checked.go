@@ -168,11 +168,12 @@ func (d checked) EmbedGrad(dw, dx Tensor, ids Ints) {
 	d.Device.EmbedGrad(dw, dx, ids)
 }
 
-func (d checked) CrossEntropy(stats, logits, weights Tensor, targets Ints) {
+func (d checked) CrossEntropy(stats, logits, weights Tensor, targets Ints, h CrossEntropy) {
 	n := logits.Rows
 	must(isFloat32(logits) && isFloat32(stats) && shape(stats, n, 3) && isFloat32(weights) && shape(weights, n, 1), "kernels: CrossEntropy: shapes")
 	must(targets.Len() == n && within(targets, logits.Cols), "kernels: CrossEntropy: targets")
-	d.Device.CrossEntropy(stats, logits, weights, targets)
+	must(h.Smoothing >= 0 && h.Smoothing < 1 && h.Penalty >= 0, "kernels: CrossEntropy: smoothing or penalty")
+	d.Device.CrossEntropy(stats, logits, weights, targets, h)
 }
 
 func (d checked) TakeRows(dst, src Tensor, rows Ints) {

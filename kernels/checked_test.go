@@ -156,13 +156,17 @@ var misfits = []struct {
 		func(d Device) { d.EmbedGrad(act(5, 3), act(2, 3), ints(0, 1)) },
 	}},
 	{"kernels: CrossEntropy: shapes", []func(Device){
-		func(d Device) { d.CrossEntropy(f32(2, 2), f32(2, 5), f32(2, 1), ints(0, 1)) },
-		func(d Device) { d.CrossEntropy(f32(2, 3), act(2, 5), f32(2, 1), ints(0, 1)) },
-		func(d Device) { d.CrossEntropy(f32(2, 3), f32(2, 5), f32(1, 2), ints(0, 1)) },
+		func(d Device) { d.CrossEntropy(f32(2, 2), f32(2, 5), f32(2, 1), ints(0, 1), CrossEntropy{}) },
+		func(d Device) { d.CrossEntropy(f32(2, 3), act(2, 5), f32(2, 1), ints(0, 1), CrossEntropy{}) },
+		func(d Device) { d.CrossEntropy(f32(2, 3), f32(2, 5), f32(1, 2), ints(0, 1), CrossEntropy{}) },
 	}},
 	{"kernels: CrossEntropy: targets", []func(Device){
-		func(d Device) { d.CrossEntropy(f32(2, 3), f32(2, 5), f32(2, 1), ints(0)) },
-		func(d Device) { d.CrossEntropy(f32(2, 3), f32(2, 5), f32(2, 1), ints(-100, 0)) },
+		func(d Device) { d.CrossEntropy(f32(2, 3), f32(2, 5), f32(2, 1), ints(0), CrossEntropy{}) },
+		func(d Device) { d.CrossEntropy(f32(2, 3), f32(2, 5), f32(2, 1), ints(-100, 0), CrossEntropy{}) },
+	}},
+	{"kernels: CrossEntropy: smoothing or penalty", []func(Device){
+		func(d Device) { d.CrossEntropy(f32(1, 3), f32(1, 5), f32(1, 1), ints(0), CrossEntropy{Smoothing: 1}) },
+		func(d Device) { d.CrossEntropy(f32(1, 3), f32(1, 5), f32(1, 1), ints(0), CrossEntropy{Penalty: -1}) },
 	}},
 	{"kernels: TakeRows: shapes", []func(Device){
 		func(d Device) { d.TakeRows(act(2, 3), act(5, 3), ints(0)) },

@@ -45,6 +45,14 @@ type Dropout struct {
 // Key returns the key of the mask's random numbers.
 func (d Dropout) Key() [2]uint32 { return random.Key(d.Seed, random.Dropout+d.Site) }
 
+// CrossEntropy holds what is added to the objective of a prediction, with p =
+// softmax(logits) over V tokens and Z = Σ exp(logits):
+//
+//	-(1-Smoothing)·log p(target) - Smoothing/V·Σ log p + Penalty·(log Z)²
+//
+// Label smoothing as PyTorch has it, the penalty as PaLM (Chowdhery et al. 2022).
+type CrossEntropy struct{ Smoothing, Penalty float32 }
+
 // AdamW holds the numbers of one optimiser step, as PyTorch defines them:
 // decoupled weight decay, then
 //
@@ -125,12 +133,13 @@ type Device interface {
 	// EmbedGrad: dw[ids[t]] += dx[t], in token order. dw [V, C] Float32.
 	EmbedGrad(dw, dx Tensor, ids Ints)
 
-	// CrossEntropy replaces logits [N, V], Float32, by the loss's gradient
-	// weights[i]·(softmax(logits[i]) - onehot(targets[i])) and writes to stats
-	// [N, 3] each row's loss -log p(target) and entropy in nats and whether the
-	// target has the largest logit (1 or 0). weights [N, 1] Float32. Loss and
-	// gradient keep their relative precision where p(target) rounds to 1.
-	CrossEntropy(stats, logits, weights Tensor, targets Ints)
+	// CrossEntropy replaces logits [N, V], Float32, by weights[i] times the
+	// gradient of row i's objective, without smoothing and penalty softmax(logits)
+	// - onehot(target), and writes to stats [N, 3] the row's loss -log p(target) and
+	// entropy in nats and whether the target has the largest logit (1 or 0).
+	// weights [N, 1] Float32. Loss and gradient keep their relative precision where
+	// p(target) rounds to 1.
+	CrossEntropy(stats, logits, weights Tensor, targets Ints, h CrossEntropy)
 
 	// TakeRows: dst[i] = src[rows[i]].
 	TakeRows(dst, src Tensor, rows Ints)

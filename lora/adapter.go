@@ -24,6 +24,9 @@ func Attach(m *model.Model, c Config) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.IsOutline() {
+		return a, nil
+	}
 	for _, b := range a.branches {
 		values := make([]float32, b.a.Value.Len())
 		random.New(c.Seed, random.Adapter, uint64(b.site)).Uniform(values, 1/math.Sqrt(float64(b.linear.In())))
@@ -121,7 +124,17 @@ func (a *Adapter) MergeDense() error {
 	return a.model.Dequantize()
 }
 
-func (a *Adapter) mergeBy(replace func(*model.Linear, []float32) error) error {
+// SaveMerged writes the checkpoint that the model would be after MergeDense, or
+// after Merge if its base is dense, into dir, bit for bit, in the memory of one
+// tensor beside the model. The adapter stays attached.
+func (a *Adapter) SaveMerged(dir string) error {
+	if err := a.mergeable(); err != nil {
+		return err
+	}
+	return a.model.SaveMerged(dir)
+}
+
+func (a *Adapter) mergeable() error {
 	if len(a.branches) == 0 {
 		return errors.New("lora: nothing to merge: the adapter was merged or detached before")
 	}
@@ -130,8 +143,15 @@ func (a *Adapter) mergeBy(replace func(*model.Linear, []float32) error) error {
 			return fmt.Errorf("lora: %s is the embedding as well, so its adapter cannot be merged: save the adapter instead", b.linear.Name)
 		}
 	}
+	return nil
+}
+
+func (a *Adapter) mergeBy(replace func(*model.Linear, []float32) error) error {
+	if err := a.mergeable(); err != nil {
+		return err
+	}
 	for _, b := range a.branches {
-		values, err := b.sum(b.linear.W)
+		values, err := b.Merged(b.linear.W)
 		if err != nil {
 			return err
 		}
@@ -143,8 +163,8 @@ func (a *Adapter) mergeBy(replace func(*model.Linear, []float32) error) error {
 	return nil
 }
 
-// sum returns W + s·B·A on the host, computed in float32.
-func (b *branch) sum(weight kernels.Matrix) ([]float32, error) {
+// Merged returns W + s·B·A on the host, computed in float32.
+func (b *branch) Merged(weight kernels.Matrix) ([]float32, error) {
 	dev, l := b.model.Device.For(kernels.F32), b.linear
 	mem, err := dev.Alloc(kernels.Float32, l.Out()*l.In())
 	if err != nil {

@@ -1,6 +1,7 @@
 package lora
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -21,22 +22,30 @@ type aware struct {
 // SetMergeAware makes the forward pass go through the weights that merging and
 // quantising again would give, requantize(W + s·B·A), with the gradient of the
 // sum inside (straight-through): what is trained then is the merged 4-bit model
-// itself. It needs a quantised base, and costs a requantisation each step. It
-// may be switched in the middle of a run.
+// itself. It needs a quantised base and no dropout, holds a second copy of what is
+// adapted in 4 bits, and costs a requantisation each step. It may be switched in
+// the middle of a run, which train.Config.MergeAware does.
 func (a *Adapter) SetMergeAware(on bool) error {
 	for _, b := range a.branches {
-		if on && !b.linear.W.Format.Quantized() {
-			return fmt.Errorf("lora: %s is not quantised: merge-aware training is for bases in 4 bits", b.linear.Name)
-		}
-		if on && b.dropout > 0 {
-			return fmt.Errorf("lora: merge-aware training has no branch to drop inputs of: set dropout to 0")
+		if err := b.SetMergeAware(on); err != nil {
+			return errors.Join(err, a.SetMergeAware(false))
 		}
 	}
-	for _, b := range a.branches {
-		b.aware.Lock()
-		b.aware.on = on
+	return nil
+}
+
+// SetMergeAware switches one layer.
+func (b *branch) SetMergeAware(on bool) error {
+	if on && !b.linear.W.Format.Quantized() {
+		return fmt.Errorf("lora: %s is not quantised: merge-aware training is for bases in 4 bits", b.linear.Name)
+	}
+	if on && b.dropout > 0 {
+		return errors.New("lora: merge-aware training has no branch to drop inputs of: set dropout to 0")
+	}
+	b.aware.Lock()
+	defer b.aware.Unlock()
+	if b.aware.on = on; !on {
 		b.forget()
-		b.aware.Unlock()
 	}
 	return nil
 }
@@ -49,7 +58,10 @@ func (b *branch) forget() {
 	}
 }
 
-var _ model.Replacer = (*branch)(nil)
+var (
+	_ model.Replacer = (*branch)(nil)
+	_ model.Merger   = (*branch)(nil)
+)
 
 // Weight returns the merged weight of merge-aware training.
 func (b *branch) Weight(w kernels.Matrix) (kernels.Matrix, bool) {
@@ -71,7 +83,7 @@ func (b *branch) Weight(w kernels.Matrix) (kernels.Matrix, bool) {
 
 // requantized returns requantize(W + s·B·A).
 func (b *branch) requantized(w kernels.Matrix) (kernels.Matrix, error) {
-	values, err := b.sum(w)
+	values, err := b.Merged(w)
 	if err != nil {
 		return w, err
 	}

@@ -1,6 +1,8 @@
 package lora
 
 import (
+	"fmt"
+
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/model"
 )
@@ -16,6 +18,11 @@ type branch struct {
 	dropout float32
 	site    uint32 // number of its dropout mask
 	aware   aware
+}
+
+// String tells what decides the branch's arithmetic beside its parameters.
+func (b *branch) String() string {
+	return fmt.Sprintf("lora rank %d scale %v dropout %v", b.a.Value.Rows, b.scale, b.dropout)
 }
 
 // Params returns A and B.

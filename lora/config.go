@@ -25,6 +25,9 @@ type Config struct {
 	// Pattern is a regular expression that must match the whole of a module's
 	// name, instead of Targets.
 	Pattern string
+	// Layers numbers the transformer's layers to adapt, from 0; all if empty. What
+	// lies below the lowest one needs no gradient.
+	Layers []int
 	// Seed makes the initial values; the same seed makes the same adapter.
 	Seed uint64
 	// Base is what the adapter's file says it was trained on; the model's
@@ -65,6 +68,12 @@ func (c Config) Validate() error {
 	if slices.Contains(c.Targets, allLinear) && len(c.Targets) > 1 {
 		fault("target %q stands alone: it is every linear layer but the head", allLinear)
 	}
+	if c.Pattern != "" && len(c.Layers) > 0 {
+		fault("both layers and a pattern: name the layers in the pattern")
+	}
+	if slices.ContainsFunc(c.Layers, func(n int) bool { return n < 0 }) {
+		fault("layers %v: are counted from 0", c.Layers)
+	}
 	if _, err := c.pattern(); err != nil {
 		fault("pattern: %w", err)
 	}
@@ -87,6 +96,9 @@ func (c Config) targets(m *model.Model) ([]*model.Linear, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lora: pattern: %w", err)
 	}
+	if err := c.checkLayers(m); err != nil {
+		return nil, err
+	}
 	unused := slices.Clone(c.Targets)
 	var chosen []*model.Linear
 	for l := range m.Linears() {
@@ -97,7 +109,7 @@ func (c Config) targets(m *model.Model) ([]*model.Linear, error) {
 		case len(c.Targets) > 0 && c.Targets[0] != allLinear:
 			match = slices.ContainsFunc(c.Targets, func(t string) bool { return named(l.Name, t) })
 		}
-		if match {
+		if match && c.inLayers(l.Name) {
 			chosen = append(chosen, l)
 			unused = slices.DeleteFunc(unused, func(t string) bool { return named(l.Name, t) || t == allLinear })
 		}
@@ -109,6 +121,22 @@ func (c Config) targets(m *model.Model) ([]*model.Linear, error) {
 		return nil, fmt.Errorf("lora: pattern %q matches no linear layer of the model: their names look like %q", c.Pattern, m.Blocks[0].Attention.Q.Name)
 	}
 	return chosen, nil
+}
+
+func (c Config) checkLayers(m *model.Model) error {
+	for _, n := range c.Layers {
+		if n >= len(m.Blocks) {
+			return fmt.Errorf("lora: layer %d: the model has %d, counted from 0", n, len(m.Blocks))
+		}
+	}
+	return nil
+}
+
+// inLayers reports whether a module's layer is adapted.
+func (c Config) inLayers(name string) bool {
+	return len(c.Layers) == 0 || slices.ContainsFunc(c.Layers, func(n int) bool {
+		return strings.HasPrefix(name, fmt.Sprintf("model.layers.%d.", n))
+	})
 }
 
 // named reports whether target is the name or whole words at its end.

@@ -104,6 +104,51 @@ func TestTargets(t *testing.T) {
 	}
 }
 
+// An adapter of some layers is that of all with the others left out: what it
+// has and what it learns is the same, and its file says which layers.
+func TestLayers(t *testing.T) {
+	m, whole := openTiny(t, nil), openTiny(t, nil)
+	if _, err := Attach(m, Config{Layers: []int{2}}); err == nil || !strings.Contains(err.Error(), "layer 2: the model has 2") {
+		t.Errorf("error %v", err)
+	}
+	a, b := attachRandom(t, m, Config{Layers: []int{1}}), attachRandom(t, whole, Config{})
+	if n := len(a.branches); n != 7 || a.branches[0].linear.Name != "model.layers.1.self_attn.q_proj" {
+		t.Errorf("%d branches from %s", n, a.branches[0].linear.Name)
+	}
+	for i, p := range a.Params() {
+		m.Device.Write(p.Value, read(whole.Device, b.Params()[14+i].Value))
+	}
+	for _, p := range b.Params()[:14] {
+		whole.Device.Fill(p.Value, 0)
+	}
+	for _, m := range []*model.Model{m, whole} {
+		p := m.NewPass()
+		if err := p.LossGrad(batch(20), 18, &model.Loss{}); err != nil {
+			t.Fatal(err)
+		}
+		p.Close()
+	}
+	for i, p := range a.Params() {
+		if !slices.Equal(read(m.Device, p.Grad), read(whole.Device, b.Params()[14+i].Grad)) {
+			t.Errorf("the gradient of %s differs", p.Name)
+		}
+	}
+	dir := t.TempDir()
+	if err := a.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(openTiny(t, nil), dir)
+	if err != nil || !slices.Equal(loaded.Config.Layers, []int{1}) || len(loaded.branches) != 7 {
+		t.Errorf("loaded %+v, %v", loaded, err)
+	}
+}
+
+func read(dev kernels.Device, t kernels.Tensor) []float32 {
+	v := make([]float32, t.Len())
+	dev.Read(v, t)
+	return v
+}
+
 func TestConfigFaults(t *testing.T) {
 	m := openTiny(t, nil)
 	for want, c := range map[string]Config{

@@ -37,6 +37,7 @@ type peftConfig struct {
 	Targets    json.RawMessage `json:"target_modules"`
 	Task       string          `json:"task_type"`
 	RankScaled bool            `json:"use_rslora"`
+	Layers     any             `json:"layers_to_transform,omitempty"`
 }
 
 // ErrUntrained is what Save returns for an adapter that changes nothing.
@@ -59,7 +60,7 @@ func (a *Adapter) save(dir string, untrained bool) error {
 	if !untrained && !a.trained(values) {
 		return ErrUntrained
 	}
-	config, err := a.peftConfig()
+	config, err := a.PEFTConfig()
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,8 @@ func (a *Adapter) trained(values [][]float32) bool {
 	return false
 }
 
-func (a *Adapter) peftConfig() ([]byte, error) {
+// PEFTConfig returns the content of adapter_config.json.
+func (a *Adapter) PEFTConfig() ([]byte, error) {
 	c := a.Config
 	base := c.Base
 	if base == "" {
@@ -119,9 +121,17 @@ func (a *Adapter) peftConfig() ([]byte, error) {
 	}
 	text, err := json.MarshalIndent(peftConfig{
 		Base: base, Bias: "none", Inference: true, Init: true, Alpha: json.Number(formatNumber(c.Alpha)), Dropout: c.Dropout,
-		Type: "LORA", Rank: c.Rank, Targets: targets, Task: "CAUSAL_LM", RankScaled: c.RSLoRA,
+		Type: "LORA", Rank: c.Rank, Targets: targets, Task: "CAUSAL_LM", RankScaled: c.RSLoRA, Layers: c.layersToTransform(),
 	}, "", "  ")
 	return append(text, '\n'), err
+}
+
+// layersToTransform is what PEFT has for Layers.
+func (c Config) layersToTransform() any {
+	if len(c.Layers) == 0 {
+		return nil
+	}
+	return c.Layers
 }
 
 // formatNumber writes a whole number as one: Ollama and vLLM read an integer.

@@ -19,11 +19,13 @@ func TestReadConfig(t *testing.T) {
 		"all-linear":      {`{"peft_type":"LORA","r":4,"lora_alpha":16,"target_modules":"all-linear"}`, Config{Rank: 4, Alpha: 16, Targets: []string{"all-linear"}}},
 		"regex":           {`{"peft_type":"LORA","target_modules":".*q_proj","use_rslora":true}`, Config{Rank: 8, Alpha: 8, Pattern: ".*q_proj", RSLoRA: true}},
 		"float alpha":     {`{"peft_type":"LORA","lora_alpha":12.5,"target_modules":["a"],"lora_dropout":0.1,"base_model_name_or_path":"b"}`, Config{Rank: 8, Alpha: 12.5, Targets: []string{"a"}, Dropout: 0.1, Base: "b"}},
+		"layers":          {`{"peft_type":"LORA","target_modules":["a"],"layers_to_transform":[1,3]}`, Config{Rank: 8, Alpha: 8, Targets: []string{"a"}, Layers: []int{1, 3}}},
+		"one layer":       {`{"peft_type":"LORA","target_modules":["a"],"layers_to_transform":2}`, Config{Rank: 8, Alpha: 8, Targets: []string{"a"}, Layers: []int{2}}},
 		"unknown but off": {`{"peft_type":"LORA","new_field":null,"other":false,"third":{},"init_lora_weights":"gaussian"}`, Config{Rank: 8, Alpha: 8, Targets: []string{"q_proj", "v_proj"}}},
 	} {
 		got, err := parseConfig([]byte(c.text))
 		if err != nil || got.Rank != c.want.Rank || got.Alpha != c.want.Alpha || got.Pattern != c.want.Pattern || got.RSLoRA != c.want.RSLoRA ||
-			got.Dropout != c.want.Dropout || got.Base != c.want.Base || !slices.Equal(got.Targets, c.want.Targets) {
+			got.Dropout != c.want.Dropout || got.Base != c.want.Base || !slices.Equal(got.Targets, c.want.Targets) || !slices.Equal(got.Layers, c.want.Layers) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -37,7 +39,9 @@ func TestReadConfigRefusals(t *testing.T) {
 		"use_dora true is not supported":               `{"peft_type":"LORA","use_dora":true}`,
 		`modules_to_save ["lm_head"] is not supported`: `{"peft_type":"LORA","modules_to_save":["lm_head"]}`,
 		`rank_pattern {"q_proj":2} is not supported`:   `{"peft_type":"LORA","rank_pattern":{"q_proj":2}}`,
-		"layers_to_transform [1] is not supported":     `{"peft_type":"LORA","layers_to_transform":[1]}`,
+		`layers_to_transform "x": neither a number`:    `{"peft_type":"LORA","layers_to_transform":"x"}`,
+		"layers [-1]: are counted from 0":              `{"peft_type":"LORA","layers_to_transform":[-1]}`,
+		"both layers and a pattern":                    `{"peft_type":"LORA","target_modules":".*","layers_to_transform":0}`,
 		"fan_in_fan_out true is not supported":         `{"peft_type":"LORA","fan_in_fan_out":true}`,
 		"new_field 3 is not supported":                 `{"peft_type":"LORA","new_field":3}`,
 		`init_lora_weights "pissa" changes the base`:   `{"peft_type":"LORA","init_lora_weights":"pissa"}`,

@@ -45,7 +45,7 @@ func parseConfig(text []byte) (Config, error) {
 			return Config{}, fmt.Errorf("lora: lora_alpha: %w", err)
 		}
 	}
-	if err := c.setTargets(p.Targets); err != nil {
+	if err := errors.Join(c.setTargets(p.Targets), c.setLayers(all["layers_to_transform"])); err != nil {
 		return Config{}, err
 	}
 	return c, c.Validate()
@@ -73,12 +73,27 @@ func (c *Config) setTargets(raw json.RawMessage) error {
 	return nil
 }
 
+// setLayers reads layers_to_transform: a number or a list of them.
+func (c *Config) setLayers(raw json.RawMessage) error {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil
+	}
+	c.Layers = make([]int, 1)
+	if json.Unmarshal(raw, &c.Layers[0]) == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, &c.Layers); err != nil {
+		return fmt.Errorf("lora: layers_to_transform %s: neither a number nor a list of numbers", raw)
+	}
+	return nil
+}
+
 // harmless are fields whose value does not change what an adapter computes.
 var harmless = map[string]bool{
 	"auto_mapping": true, "base_model_name_or_path": true, "inference_mode": true, "init_lora_weights": true, "lora_alpha": true,
 	"lora_dropout": true, "peft_type": true, "peft_version": true, "r": true, "revision": true, "target_modules": true, "task_type": true,
 	"use_rslora": true, "megatron_core": true, "qalora_group_size": true, "loftq_config": true, "eva_config": true, "corda_config": true,
-	"lora_ga_config": true, "runtime_config": true, "ensure_weight_tying": true, "layers_pattern": true, "bias": true,
+	"lora_ga_config": true, "runtime_config": true, "ensure_weight_tying": true, "layers_pattern": true, "layers_to_transform": true, "bias": true,
 }
 
 // refuse lists what changes the adapter and is not done here. A field that graft

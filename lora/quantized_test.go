@@ -1,7 +1,10 @@
 package lora
 
 import (
+	"bytes"
+	"errors"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -106,6 +109,45 @@ func TestMergeQuantized(t *testing.T) {
 			}
 			if again := logits(t, openDir(t, kernels.Checked(cpu.New(2)), out)); !slices.Equal(again, got) {
 				t.Errorf("saved logits differ by %v", worst(again, got))
+			}
+		})
+	}
+}
+
+// SaveMerged writes what merging in memory and saving does, and leaves the model
+// as it is.
+func TestSaveMerged(t *testing.T) {
+	dir := bf16Dir(t)
+	for name, c := range map[string]struct {
+		open  func() *model.Model
+		merge func(*Adapter) error
+	}{
+		"dense base": {func() *model.Model { return openDir(t, kernels.Checked(cpu.New(2)), dir) }, (*Adapter).Merge},
+		"4-bit base": {func() *model.Model { return openQuantized(t, dir) }, (*Adapter).MergeDense},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := c.open()
+			a := attachRandom(t, m, Config{Rank: 4, Targets: []string{"q_proj", "down_proj"}})
+			before := logits(t, m)
+			streamed, inMemory := filepath.Join(t.TempDir(), "streamed"), filepath.Join(t.TempDir(), "memory")
+			if err := a.SaveMerged(streamed); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(logits(t, m), before) {
+				t.Error("saving changed the model")
+			}
+			if err := errors.Join(c.merge(a), m.Save(inMemory)); err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range []string{"model.safetensors", "config.json"} {
+				got, err1 := os.ReadFile(filepath.Join(streamed, file))
+				want, err2 := os.ReadFile(filepath.Join(inMemory, file))
+				if err := errors.Join(err1, err2); err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%s: other bytes, %v", file, err)
+				}
+			}
+			if err := a.SaveMerged(t.TempDir()); err == nil || !strings.Contains(err.Error(), "nothing to merge") {
+				t.Errorf("error %v", err)
 			}
 		})
 	}

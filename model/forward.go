@@ -26,6 +26,9 @@ func (p *Pass) forward(keep int) kernels.Tensor {
 	p.inputs, p.saved = p.inputs[:0], p.saved[:0]
 	x, spare := p.Arena.Float32(t, c), p.Arena.Float32(t, c)
 	p.dev.Embed(x, p.model.Embedding.W, p.tokens)
+	if p.train && p.Noise > 0 {
+		p.addNoise(x)
+	}
 	for i, b := range p.model.Blocks {
 		p.inputs = append(p.inputs, x)
 		if i < keep {

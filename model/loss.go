@@ -189,7 +189,7 @@ func (p *Pass) headChunk(stats, dh, h kernels.Tensor, targets kernels.Ints, labe
 	} else {
 		p.dev.Fill(weights, 0)
 	}
-	p.dev.CrossEntropy(stats, logits, weights, targets)
+	p.dev.CrossEntropy(stats, logits, weights, targets, p.Objective)
 	if !p.train {
 		return
 	}

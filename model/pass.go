@@ -27,12 +27,19 @@ type Batch struct {
 // positions, the sequences' starts. A Pass serves one run at a time; its memory
 // is kept from run to run until Close.
 type Pass struct {
-	// Seed and Step choose the dropout masks of LossGrad.
+	// Seed and Step choose the dropout masks and the noise of LossGrad.
 	Seed uint64
 	Step uint32
 	// Recompute makes LossGrad keep only the input of each block and compute the
 	// rest again on the way back.
 	Recompute bool
+
+	// Noise is NEFTune's alpha: LossGrad adds to the embedding of a sequence of L
+	// tokens noise uniform in ±Noise/√(L·C). 0 adds none.
+	Noise float64
+	// Objective is what LossGrad adds to that of the likelihood: label smoothing
+	// and a penalty on the size of the logits. Losses are reported without.
+	Objective kernels.CrossEntropy
 
 	// Arena is where layers take their temporary tensors from.
 	Arena *kernels.Arena
@@ -50,6 +57,7 @@ type Pass struct {
 	saved  []blockSaved
 	host   []int32   // scratch
 	stats  []float32 // scratch
+	noise  []float32 // scratch
 }
 
 // rows tells what each row of the activations at hand is.
@@ -77,6 +85,13 @@ func (p *Pass) Close() {
 
 // Device returns the device that runs the pass.
 func (p *Pass) Device() kernels.Device { return p.dev }
+
+// held runs products that take x, which they do not change.
+func (p *Pass) held(x kernels.Tensor, products func()) {
+	kernels.Hold(p.dev, x)
+	defer kernels.Release(p.dev, x)
+	products()
+}
 
 // Folds returns the runs of the rows at hand that a parameter's gradient sums.
 func (p *Pass) Folds() kernels.Ints { return p.rows.folds }

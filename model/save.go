@@ -38,13 +38,31 @@ func (m *Model) Save(dir string) error {
 			return fmt.Errorf("model: %s has an adapter: merge it or save the adapter by itself", l.Name)
 		}
 	}
+	return m.save(dir, false)
+}
+
+// SaveMerged is Save with what each Delta adds in the weight of its layer, and
+// with quantised weights dense, in the values that they stand for and the types
+// that they had before. It adds in float32 and rounds once, one tensor at a time
+// as it is written; the model stays as it is.
+func (m *Model) SaveMerged(dir string) error {
+	for l := range m.Linears() {
+		if _, ok := l.Delta.(Merger); l.Delta != nil && !ok {
+			return fmt.Errorf("model: %s has a branch that cannot be merged", l.Name)
+		}
+	}
+	return m.save(dir, true)
+}
+
+// save writes the checkpoint; dense says that nothing is quantised in it.
+func (m *Model) save(dir string, dense bool) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
-	if err := safetensors.WriteSharded(dir, shardBytes, nil, m.entries()); err != nil {
+	if err := safetensors.WriteSharded(dir, shardBytes, nil, m.entries(dense)); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
-	config, err := m.configFile()
+	config, err := m.configFile(!dense && len(m.quantized) > 0)
 	if err == nil {
 		err = atomicfile.Bytes(filepath.Join(dir, configName), config)
 	}
@@ -70,9 +88,9 @@ func (m *Model) copyFile(dir, name string) error {
 	return atomicfile.Bytes(filepath.Join(dir, name), text)
 }
 
-// configFile returns config.json, with or without quantization_config as the
-// weights are.
-func (m *Model) configFile() ([]byte, error) {
+// configFile returns config.json, with quantization_config if weights are
+// quantised.
+func (m *Model) configFile(quantized bool) ([]byte, error) {
 	text, err := fs.ReadFile(m.files, configName)
 	if err != nil {
 		return nil, err
@@ -82,15 +100,14 @@ func (m *Model) configFile() ([]byte, error) {
 		return nil, err
 	}
 	const key = "quantization_config"
-	if _, has := fields[key]; has == (len(m.quantized) > 0) {
+	if _, has := fields[key]; has == quantized {
 		return text, nil
 	}
 	delete(fields, key)
-	for _, t := range m.quantized { // all are alike
-		if fields[key], err = json.Marshal(newBitsandbytes(t)); err != nil {
+	if quantized {
+		if fields[key], err = json.Marshal(m.bitsandbytes()); err != nil {
 			return nil, err
 		}
-		break
 	}
 	text, err = json.MarshalIndent(fields, "", "  ")
 	return append(text, '\n'), err
@@ -113,29 +130,59 @@ type bitsandbytes struct {
 	Method        string      `json:"quant_method"`
 }
 
-func newBitsandbytes(t *quant.Tensor) bitsandbytes {
-	return bitsandbytes{
-		Load4Internal: true, ComputeDType: t.DType.String(), Storage: "uint8", Type: t.Type.String(), Double: t.Scales.Double(),
-		Skip: []string{"lm_head"}, Threshold: "6.0", Load4: true, Method: "bitsandbytes",
+func (m *Model) bitsandbytes() (b bitsandbytes) {
+	for _, t := range m.quantized { // all are alike
+		b = bitsandbytes{
+			Load4Internal: true, ComputeDType: t.DType.String(), Storage: "uint8", Type: t.Type.String(), Double: t.Scales.Double(),
+			Skip: []string{"lm_head"}, Threshold: "6.0", Load4: true, Method: "bitsandbytes",
+		}
 	}
+	return b
 }
 
-// entries lists the model's tensors. Vectors are matrices of one row here.
-func (m *Model) entries() (list []safetensors.Entry) {
+// entries lists the model's tensors, or with dense those of SaveMerged. Vectors
+// are matrices of one row here.
+func (m *Model) entries(dense bool) (list []safetensors.Entry) {
+	mergers := m.mergers()
 	for name, w := range m.tensors() {
-		if t := m.quantized[name]; t != nil {
+		t, format := m.quantized[name], m.formats[name]
+		if t != nil && !dense {
 			list = append(list, quantizedEntries(name, t)...)
 			continue
 		}
-		shape, dtype := []int{w.Rows, w.Cols}, dtypeOf[m.formats[name]]
-		if t, ok := m.checkpoint.Tensor(name); ok && len(t.Shape) == 1 {
-			shape = t.Shape
+		if t != nil {
+			format = denseFormat[t.DType]
 		}
-		list = append(list, safetensors.Entry{Name: name, DType: dtype, Shape: shape, Write: func(to io.Writer) error {
-			return m.eachRows(w, func(rows []float32) error { return safetensors.WriteFloats(to, dtype, rows) })
-		}})
+		e := safetensors.Entry{Name: name, DType: dtypeOf[format], Shape: []int{w.Rows, w.Cols}}
+		if t, ok := m.checkpoint.Tensor(name); ok && len(t.Shape) == 1 {
+			e.Shape = t.Shape
+		}
+		e.Write = func(to io.Writer) error {
+			return m.eachRows(w, func(rows []float32) error { return safetensors.WriteFloats(to, e.DType, rows) })
+		}
+		if d := mergers[name]; d != nil {
+			e.Write = func(to io.Writer) error {
+				sum, err := d.Merged(w)
+				if err != nil {
+					return err
+				}
+				return safetensors.WriteFloats(to, e.DType, sum)
+			}
+		}
+		list = append(list, e)
 	}
 	return list
+}
+
+// mergers lists the Deltas by the names of the weights that they add to.
+func (m *Model) mergers() map[string]Merger {
+	found := map[string]Merger{}
+	for l := range m.Linears() {
+		if d, ok := l.Delta.(Merger); ok {
+			found[l.Name+".weight"] = d
+		}
+	}
+	return found
 }
 
 func quantizedEntries(name string, t *quant.Tensor) (list []safetensors.Entry) {

@@ -99,6 +99,16 @@ func (m *DynamicMap) Dequantize(dst []float32, codes []uint8, scales []float32) 
 	}
 }
 
+// DequantizeAll is [DynamicMap.Dequantize] on so many goroutines, 0 for one a
+// processor.
+func (m *DynamicMap) DequantizeAll(dst []float32, codes []uint8, scales []float32, workers int) {
+	_ = parallel(ceil(len(dst), stretch), workers, func(i int) error {
+		from, to := i*stretch, min(len(dst), (i+1)*stretch)
+		m.Dequantize(dst[from:to], codes[from:to], scales[from/DynamicBlock:])
+		return nil
+	})
+}
+
 func newDynamicMap(signed bool) *DynamicMap {
 	m := &DynamicMap{values: dynamicValues(signed)}
 	code := 0

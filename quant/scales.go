@@ -32,8 +32,17 @@ func (s *Scales) At(i int) float32 {
 
 // Expand writes the scales of blocks [from, from+len(dst)) to dst.
 func (s *Scales) Expand(dst []float32, from int) {
-	for i := range dst {
-		dst[i] = s.At(from + i)
+	if s.Codes == nil {
+		copy(dst, s.Plain[from:])
+		return
+	}
+	for len(dst) > 0 {
+		nested := s.Nested[from/DynamicBlock]
+		n := min(len(dst), DynamicBlock-from%DynamicBlock)
+		for i, code := range s.Codes[from : from+n] {
+			dst[i] = float32(s.Map[code]*nested) + s.Offset
+		}
+		dst, from = dst[n:], from+n
 	}
 }
 

@@ -2,23 +2,20 @@ package train
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/model"
 )
 
-// An AdamW steps parameters by their gradients (Loshchilov and Hutter 2019, as
-// PyTorch computes it), with clipping of the global norm before it.
+// An AdamW is the Optimizer of Loshchilov and Hutter 2019, as PyTorch computes
+// it.
 type AdamW struct {
 	Beta1, Beta2, Eps, WeightDecay float64
-	Clip                           float64 // largest global norm; 0 for any
 
 	dev     kernels.Device
 	params  []*model.Param
+	rates   []float64
 	moments []moments
-	sums    kernels.Tensor // [P, 1] sum of squares of each gradient
-	norms   []float32      // sums on the host
 	steps   int
 }
 
@@ -28,77 +25,60 @@ type moments struct{ m, v kernels.Tensor }
 // NewAdamW returns an optimiser of params with the numbers of c.
 func NewAdamW(dev kernels.Device, params []*model.Param, c Config) (*AdamW, error) {
 	c = c.withDefaults(false)
-	o := &AdamW{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, Clip: c.Clip, dev: dev, params: params}
-	var err error
-	alloc := func(rows, cols int) kernels.Tensor {
-		mem, e := dev.Alloc(kernels.Float32, rows*cols)
-		if err == nil && e != nil {
-			err = fmt.Errorf("train: optimiser: %w", e)
-		}
-		return kernels.Tensor{Rows: rows, Cols: cols, Kind: kernels.Float32, Mem: mem}
-	}
+	o := &AdamW{Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, dev: dev, params: params, rates: c.rates(params)}
 	for _, p := range params {
-		o.moments = append(o.moments, moments{alloc(p.Value.Rows, p.Value.Cols), alloc(p.Value.Rows, p.Value.Cols)})
-	}
-	o.sums, o.norms = alloc(len(params), 1), make([]float32, len(params))
-	if err != nil {
-		o.Close()
-		return nil, err
+		m, err := like(dev, p.Value)
+		if err == nil {
+			o.moments = append(o.moments, moments{m: m})
+			o.moments[len(o.moments)-1].v, err = like(dev, p.Value)
+		}
+		if err != nil {
+			o.Close()
+			return nil, fmt.Errorf("train: optimiser: %w", err)
+		}
 	}
 	return o, nil
 }
 
+// like allocates zeros of the shape of t.
+func like(dev kernels.Device, t kernels.Tensor) (kernels.Tensor, error) {
+	mem, err := dev.Alloc(kernels.Float32, t.Len())
+	return kernels.Tensor{Rows: t.Rows, Cols: t.Cols, Kind: kernels.Float32, Mem: mem}, err
+}
+
 // Close gives the optimiser's memory back.
 func (o *AdamW) Close() {
-	for _, s := range append(o.moments, moments{m: o.sums}) {
-		for _, t := range []kernels.Tensor{s.m, s.v} {
-			if !t.None() {
-				o.dev.Free(t.Mem)
-			}
+	for _, s := range o.moments {
+		o.dev.Free(s.m.Mem)
+		if !s.v.None() {
+			o.dev.Free(s.v.Mem)
 		}
 	}
-	o.moments, o.sums = nil, kernels.Tensor{}
+	o.moments = nil
 }
 
-// Norm returns the global norm of the gradients. Its error names the first
-// parameter whose gradient is not finite.
-func (o *AdamW) Norm() (float64, error) {
+// State lists both moments of each parameter.
+func (o *AdamW) State() ([]State, error) {
+	var all []State
 	for i, p := range o.params {
-		o.dev.SumSquares(o.sums.Slice(i, i+1), p.Grad)
+		all = append(all, State{Name: "exp_avg." + p.Name, Tensor: o.moments[i].m}, State{Name: "exp_avg_sq." + p.Name, Tensor: o.moments[i].v})
 	}
-	o.dev.Read(o.norms, o.sums)
-	if err := o.dev.Sync(); err != nil {
-		return 0, err
-	}
-	var sum float64
-	for i, s := range o.norms {
-		if !finite(float64(s)) {
-			return 0, fmt.Errorf("train: the gradient of %s is not finite", o.params[i].Name)
-		}
-		sum += float64(s)
-	}
-	return math.Sqrt(sum), nil
+	return all, nil
 }
 
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+// SetSteps sets the number that corrects the moments' bias.
+func (o *AdamW) SetSteps(n int) { o.steps = n }
 
-// Step moves the parameters by their gradients at a learning rate, sets the
-// gradients to zero, and returns the global norm that they had. Nothing moves
-// if a gradient is not finite.
-func (o *AdamW) Step(lr float64) (norm float64, err error) {
-	if norm, err = o.Norm(); err != nil {
-		return norm, err
-	}
-	scale := 1.0
-	if o.Clip > 0 {
-		scale = min(1, o.Clip/(norm+1e-6))
-	}
+// Step moves the parameters by their gradients times scale and sets the
+// gradients to zero.
+func (o *AdamW) Step(lr, scale float64) error {
 	o.steps++
-	h := kernels.AdamW{LR: lr, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, WeightDecay: o.WeightDecay, Step: o.steps, GradScale: scale}
+	h := kernels.AdamW{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, WeightDecay: o.WeightDecay, Step: o.steps, GradScale: scale}
 	for i, p := range o.params {
+		h.LR = lr * o.rates[i]
 		o.dev.AdamW(p.Value, o.moments[i].m, o.moments[i].v, p.Grad, h)
 		o.dev.Fill(p.Grad, 0)
 		p.Version++
 	}
-	return norm, o.dev.Sync()
+	return o.dev.Sync()
 }

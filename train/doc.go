@@ -9,8 +9,11 @@
 //		fmt.Println(step.N, step.Loss)
 //	}
 //
-// One level below, an [AdamW] steps the parameters whose gradients
-// model.Pass.LossGrad has summed.
+// A step that the end of a context cuts keeps what it has summed, so that the
+// next call of Steps, or a snapshot, goes on with the rest of it.
+//
+// One level below, model.Pass.LossGrad sums the gradients of what trains,
+// [Gradients] measures them and an [Optimizer] moves the parameters.
 //
 // The gradient of a step is that of the loss of all its labels divided by
 // their number, whatever the number of batches that memory splits it into.

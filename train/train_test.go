@@ -22,13 +22,13 @@ import (
 )
 
 // randomSet returns samples of different lengths, their first tokens unlabelled.
-func randomSet(n int) *data.Set {
-	s := &data.Set{}
+func randomSet(n int) data.List {
+	var s data.List
 	for i := range n {
 		ids := tiny.Tokens(5+i*7%23, uint64(i))
 		labels := slices.Clone(ids)
 		labels[1] = model.IgnoreLabel
-		s.Samples = append(s.Samples, data.Sample{Tokens: ids, Labels: labels, Source: fmt.Sprintf("set.jsonl:%d", i+1)})
+		s = append(s, data.Sample{Tokens: ids, Labels: labels, Source: fmt.Sprintf("set.jsonl:%d", i+1)})
 	}
 	return s
 }
@@ -112,7 +112,7 @@ func TestWorkersChangeNoBit(t *testing.T) {
 // However a step is split into batches, and whether activations are kept or
 // computed again, the adapter is the same.
 func TestSplittingChangesNoBit(t *testing.T) {
-	l, c := lora.Config{Rank: 4, Dropout: 0.1}, Config{Epochs: 2, Batch: 8, LR: 1e-2}
+	l, c := lora.Config{Rank: 4, Dropout: 0.1}, Config{Epochs: 2, Batch: 8, LR: 1e-2, Noise: 5, Smoothing: 0.1, Penalty: 1e-3}
 	want := trained(t, kernels.Checked(cpu.New(2)), l, c)
 	for _, micro := range []int{1, 20, 60} {
 		c.MicroTokens = micro
@@ -187,9 +187,13 @@ func TestSchedules(t *testing.T) {
 
 func TestConfigFaults(t *testing.T) {
 	for want, c := range map[string]Config{
-		"learning rate -1": {LR: -1}, "learning rate NaN": {LR: math.NaN()}, "unknown schedule 9": {Schedule: 9}, "warmup 2": {Warmup: 2},
+		"learning rate -1": {LR: -1}, "learning rate NaN": {LR: math.NaN()}, "unknown schedule 9": {Schedule: 9}, "unknown optimiser 9": {Optimizer: 9}, "warmup 2": {Warmup: 2},
 		"-1 epochs": {Epochs: -1}, "-1 steps": {Steps: -1}, "batch of -1": {Batch: -1}, "-1 tokens at once": {MicroTokens: -1},
 		"clipping at -1": {Clip: -1}, "betas 1 and": {Beta1: 1}, "eps -1": {Eps: -1}, "weight decay -1": {WeightDecay: -1},
+		"-1 cycles": {Cycles: -1}, "decay 2": {Decay: 2}, `-2 times the rate for parameters "x"`: {Rates: []Rate{{"x", -2}}},
+		"average that keeps 1": {Average: 1}, "label smoothing 1": {Smoothing: 1}, "penalty -1": {Penalty: -1}, "noise NaN": {Noise: math.NaN()},
+		"batch of -1 tokens": {BatchTokens: -1},
+		"merge-aware 1.5":    {MergeAware: 1.5},
 	} {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -214,11 +218,16 @@ func TestEpochs(t *testing.T) {
 	}
 	var epochs [3][]int
 	for n := range run.Total {
-		s := run.samples(n)
-		if want := []int{4, 4, 3}[n%3]; len(s) != want {
-			t.Errorf("step %d takes %d samples", n, len(s))
+		if err := run.deal(); err != nil {
+			t.Fatal(err)
 		}
-		epochs[n/3] = append(epochs[n/3], s...)
+		if got, want := len(run.step.all), []int{4, 4, 3}[n%3]; got != want {
+			t.Errorf("step %d takes %d samples", n, got)
+		}
+		for _, number := range run.step.numbers {
+			epochs[n/3] = append(epochs[n/3], int(number))
+		}
+		run.step = nil
 	}
 	if run.Total != 9 || slices.Equal(epochs[0], epochs[1]) || slices.IsSorted(epochs[0]) {
 		t.Errorf("%d steps: %v", run.Total, epochs)
@@ -231,10 +240,6 @@ func TestEpochs(t *testing.T) {
 				break
 			}
 		}
-	}
-	run.Config.NoShuffle, run.epoch = true, -1
-	if !slices.Equal(run.samples(1), []int{4, 5, 6, 7}) {
-		t.Errorf("in order: %v", run.samples(1))
 	}
 }
 
@@ -262,12 +267,12 @@ func TestNonFinite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, a := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
-			c.plant(m, a)
-			before := values(m, a)
 			run, err := New(m, randomSet(3), Config{Batch: 2, NoShuffle: true})
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.plant(m, a)
+			before := values(m, a)
 			n := 0
 			for _, err := range run.Steps(context.Background()) {
 				n++
@@ -300,51 +305,90 @@ func values(m *model.Model, a *lora.Adapter) (all [][]float32) {
 	return all
 }
 
-// After a cancelled step the adapter is that of the last whole one, and
-// another run can go on.
+// A countdown is a context that ends when it has been asked so many times.
+type countdown struct {
+	context.Context
+	left *int
+}
+
+func (c countdown) Err() error {
+	if *c.left--; *c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A run stopped after any batch has the parameters of its last whole step, and
+// goes on to the same end.
 func TestCancel(t *testing.T) {
-	m, a := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
-	run, err := New(m, randomSet(6), Config{Steps: 10, Batch: 2})
+	c := Config{Steps: 4, Batch: 3, MicroTokens: 1, LR: 1e-2}
+	whole, a := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
+	var after [][][]float32 // parameters after each step
+	after = append(after, values(whole, a))
+	run, err := New(whole, randomSet(6), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var last [][]float32
-	for s, err := range run.Steps(ctx) {
-		if s.N == 3 {
-			last = values(m, a)
-			cancel()
+	for _, err := range run.Steps(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err != nil && !errors.Is(err, context.Canceled) || err == nil && s.N > 3 {
-			t.Errorf("step %d: %v", s.N, err)
+		after = append(after, values(whole, a))
+	}
+	for cut := range 12 { // batches
+		left := cut
+		m, a := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
+		run, err := New(m, randomSet(6), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last error
+		for _, last = range run.Steps(countdown{context.Background(), &left}) {
+		}
+		if !errors.Is(last, context.Canceled) || run.Done() != cut/3 || run.state.Accumulated != cut%3 {
+			t.Errorf("stopped after batch %d: %v, %+v", cut, last, run.state)
+		}
+		if !slices.EqualFunc(values(m, a), after[run.Done()], slices.Equal[[]float32]) {
+			t.Errorf("stopped after batch %d: the parameters moved", cut)
+		}
+		for _, err := range run.Steps(context.Background()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.EqualFunc(values(m, a), after[c.Steps], slices.Equal[[]float32]) {
+			t.Errorf("stopped after batch %d: another end", cut)
 		}
 	}
-	if !slices.EqualFunc(values(m, a), last, slices.Equal[[]float32]) {
-		t.Error("a cancelled step moved the adapter")
+}
+
+// A new run begins with no gradient, whatever one before it left.
+func TestLeftGradients(t *testing.T) {
+	m, _ := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
+	plant(m, m.Params()[1].Grad, 0, 7)
+	if _, err := New(m, randomSet(1), Config{}); err != nil {
+		t.Fatal(err)
 	}
-	for _, p := range a.Params() {
-		g := make([]float32, p.Grad.Len())
-		m.Device.Read(g, p.Grad)
-		if slices.ContainsFunc(g, func(x float32) bool { return x != 0 }) {
-			t.Errorf("%s keeps a gradient", p.Name)
-		}
+	g := make([]float32, m.Params()[1].Grad.Len())
+	m.Device.Read(g, m.Params()[1].Grad)
+	if g[0] != 0 {
+		t.Errorf("gradient %v", g[0])
 	}
 }
 
 func TestSetFaults(t *testing.T) {
 	m, _ := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
-	if _, err := New(m, &data.Set{}, Config{}); err == nil || !strings.Contains(err.Error(), "no samples") {
+	if _, err := New(m, data.List{}, Config{}); err == nil || !strings.Contains(err.Error(), "no samples") {
 		t.Errorf("error %v", err)
 	}
 	long := randomSet(2)
-	long.Samples[1].Tokens = tiny.Tokens(65, 1)
+	long[1].Tokens = tiny.Tokens(65, 1)
 	if _, err := New(m, long, Config{}); err == nil || !strings.Contains(err.Error(), "set.jsonl:2: 65 tokens") {
 		t.Errorf("error %v", err)
 	}
 	mute := randomSet(2)
-	for i := range mute.Samples {
-		mute.Samples[i].Labels = slices.Repeat([]int32{model.IgnoreLabel}, len(mute.Samples[i].Tokens))
+	for i := range mute {
+		mute[i].Labels = slices.Repeat([]int32{model.IgnoreLabel}, len(mute[i].Tokens))
 	}
 	run, err := New(m, mute, Config{})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/seed-5afa5581/graft/data"
 	"github.com/seed-5afa5581/graft/lora"
@@ -22,7 +23,7 @@ var trainCommand = command{
 		"instruction and output, or text; .jsonl, .json, .txt or .md. Without --full the base\n" +
 		"stays as it is.",
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
-		t := &training{}
+		t := &training{flagSet: f}
 		t.flags(f)
 		return t.run
 	},
@@ -31,12 +32,15 @@ var trainCommand = command{
 // training is the flags of graft train.
 type training struct {
 	source
-	data, out, targets, schedule string
-	full, overwrite              bool
-	clip, warmup                 float64
-	lora                         lora.Config
-	set                          data.Config
-	config                       train.Config
+	data, out, targets    string
+	schedule, optimizer   string
+	full, overwrite, auto bool
+	clip, warmup          float64
+	lora                  lora.Config
+	set                   data.Config
+	config                train.Config
+	caring
+	flagSet *flag.FlagSet // those that were given
 }
 
 func (t *training) flags(f *flag.FlagSet) {
@@ -57,16 +61,19 @@ func (t *training) flags(f *flag.FlagSet) {
 	f.IntVar(&t.config.MicroTokens, "micro-tokens", 2048, "tokens in memory at once")
 	f.Float64Var(&t.config.LR, "lr", 0, "peak learning `rate` (2e-4; 2e-5 with --full)")
 	f.StringVar(&t.schedule, "schedule", "cosine", "cosine, linear or constant")
+	f.StringVar(&t.optimizer, "optimizer", "adamw", "adamw, or adamw8bit for moments in a quarter of the memory")
 	f.Float64Var(&t.warmup, "warmup", 0.03, "share of the steps in which the rate rises")
 	f.Float64Var(&t.clip, "clip", 1, "largest norm of the gradient; 0 for any")
 	f.Float64Var(&t.config.WeightDecay, "weight-decay", 0, "decoupled weight decay")
+	f.Float64Var(&t.config.MergeAware, "merge-aware", 0, "`SHARE` of the steps, the last ones, that train the model as merged into 4 bits; 1 for all")
 	f.BoolVar(&t.config.NoRecompute, "no-recompute", false, "keep all activations: faster, more memory")
+	f.BoolVar(&t.auto, "auto", false, "choose --micro-tokens and --no-recompute by the memory there is")
 	f.BoolVar(&t.config.NoShuffle, "no-shuffle", false, "take the records in their order")
 	f.Uint64Var(&t.config.Seed, "seed", 0, "of the adapter, the order and dropout")
+	t.caring.flags(f)
 }
 
-// settle turns the flags into configurations and checks them, before any file
-// is read.
+// settle checks the flags, before any file is read.
 func (t *training) settle(args []string) error {
 	if err := noArguments(args); err != nil {
 		return err
@@ -76,10 +83,18 @@ func (t *training) settle(args []string) error {
 			return usagef("%s is missing", f.name)
 		}
 	}
+	if err := t.configure(); err != nil {
+		return err
+	}
+	return t.checkOut()
+}
+
+// configure turns the flags into configurations and checks them.
+func (t *training) configure() error {
 	if t.full && t.adapter != "" {
 		return usagef("--full and --adapter exclude each other: merge the adapter first")
 	}
-	if err := t.config.Schedule.UnmarshalText([]byte(t.schedule)); err != nil {
+	if err := errors.Join(t.config.Schedule.UnmarshalText([]byte(t.schedule)), t.config.Optimizer.UnmarshalText([]byte(t.optimizer))); err != nil {
 		return usageError{err}
 	}
 	t.config.Warmup, t.config.NoWarmup = t.warmup, t.warmup == 0
@@ -93,10 +108,11 @@ func (t *training) settle(args []string) error {
 	if err := errors.Join(t.lora.Validate(), t.config.Validate()); err != nil {
 		return usageError{err}
 	}
-	return t.checkOut()
+	return t.caring.settle()
 }
 
-// checkOut makes sure that the result can be saved.
+// checkOut makes sure that the result can be saved, and that it takes the place
+// of nothing that is wanted.
 func (t *training) checkOut() error {
 	if err := os.MkdirAll(t.out, 0o777); err != nil {
 		return err
@@ -113,11 +129,14 @@ func (t *training) checkOut() error {
 	if _, err := os.Stat(filepath.Join(t.out, "config.json")); err == nil {
 		return fmt.Errorf("%s holds a model already: choose another --out", t.out)
 	}
-	return nil
+	return t.checkSnapshots()
 }
 
 func (t *training) run(ctx context.Context, s streams, args []string) error {
 	if err := t.settle(args); err != nil {
+		return err
+	}
+	if err := t.checkPlan(s); err != nil {
 		return err
 	}
 	o, err := t.open()
@@ -129,7 +148,7 @@ func (t *training) run(ctx context.Context, s streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	save, err := t.prepare(o)
+	r, err := t.prepare(o)
 	if err != nil {
 		return err
 	}
@@ -137,23 +156,35 @@ func (t *training) run(ctx context.Context, s streams, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer job.Close()
+	care, err := t.care(s, o, job, r)
+	if err != nil {
+		return err
+	}
 	t.announce(s, o.model, set, job)
-	return t.steps(ctx, s, job, save)
+	return t.steps(ctx, s, job, care, r)
 }
 
-// prepare makes an adapter or the whole model trainable, and returns what
-// saves it.
-func (t *training) prepare(o opened) (save func() error, err error) {
+// A result is how what a run trains is saved.
+type result struct {
+	save   func() error
+	config []byte // PEFT's configuration of an adapter
+}
+
+// prepare makes an adapter or the whole model trainable.
+func (t *training) prepare(o opened) (r result, err error) {
 	if t.full {
-		return func() error { return o.model.Save(t.out) }, o.model.Unfreeze(func(string) bool { return true })
+		return result{save: func() error { return o.model.Save(t.out) }}, o.model.Unfreeze(func(string) bool { return true })
 	}
 	a := o.adapter
 	if a == nil {
 		if a, err = lora.Attach(o.model, t.lora); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
-	return func() error { return a.Save(t.out) }, nil
+	r.config, err = a.PEFTConfig()
+	r.save = func() error { return a.Save(t.out) }
+	return r, err
 }
 
 func (t *training) announce(s streams, m *model.Model, set *data.Set, job *train.Run) {
@@ -165,28 +196,45 @@ func (t *training) announce(s streams, m *model.Model, set *data.Set, job *train
 		count(trained), t.model, set.Len(), count(set.Tokens()), job.Total, m.Device.Info().Detail)
 }
 
-func (t *training) steps(ctx context.Context, s streams, job *train.Run, save func() error) error {
-	bar, done := newProgress(s.err), 0
-	for step, err := range job.Steps(ctx) {
-		if errors.Is(err, context.Canceled) && done > 0 {
+func (t *training) steps(ctx context.Context, s streams, job *train.Run, care train.Care, r result) error {
+	bar := newProgress(s.err)
+	defer bar.end()
+	start := time.Now()
+	for e, err := range job.Events(ctx, care) {
+		if errors.Is(err, context.Canceled) {
 			bar.end()
-			return errors.Join(err, t.saved(s, done, save))
+			return t.interrupted(s, job)
+		}
+		if err == nil {
+			err = bar.Observe(e)
 		}
 		if err != nil {
-			bar.end()
 			return err
 		}
-		bar.show(step)
-		done = step.N
 	}
 	bar.end()
-	return t.saved(s, done, save)
+	return t.finish(s, job, care, r, time.Since(start))
 }
 
-func (t *training) saved(s streams, steps int, save func() error) error {
-	if err := save(); err != nil {
+// finish saves the result of a run that is over, and where it comes from.
+func (t *training) finish(s streams, job *train.Run, care train.Care, r result, took time.Duration) error {
+	from := fmt.Sprintf("after %d steps", job.Done())
+	if care.Patience > 0 {
+		best, err := care.Snapshots.Best(job)
+		if err != nil {
+			return err
+		}
+		if err := job.LoadWeights(best); err != nil {
+			return err
+		}
+		from = fmt.Sprintf("from step %d of %d, the best", best.Step(), job.Done())
+	}
+	if err := r.save(); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s: saved after %d steps\n", t.out, steps)
+	if err := t.writeProvenance(job, took); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%s: saved %s\n", t.out, from)
 	return nil
 }

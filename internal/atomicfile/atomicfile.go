@@ -32,7 +32,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // Bytes writes data as a file.
@@ -51,15 +51,15 @@ func fill(f *os.File, write func(io.Writer) error) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if err := f.Chmod(0o666 &^ umask); err != nil && runtime.GOOS != "windows" {
+	if err := f.Chmod(0o666 &^ Umask); err != nil && runtime.GOOS != "windows" {
 		return err
 	}
 	return f.Sync()
 }
 
-// syncDir makes a rename in dir last. Windows cannot sync a directory and does
+// SyncDir makes a rename in dir last. Windows cannot sync a directory and does
 // not need it.
-func syncDir(dir string) error {
+func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}

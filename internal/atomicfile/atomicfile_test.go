@@ -34,7 +34,7 @@ func TestWriteReplaces(t *testing.T) {
 		t.Errorf("left behind: %v", got)
 	}
 	if runtime.GOOS != "windows" {
-		if info, _ := os.Stat(path); info.Mode().Perm() != 0o666&^umask {
+		if info, _ := os.Stat(path); info.Mode().Perm() != 0o666&^Umask {
 			t.Errorf("mode %v", info.Mode())
 		}
 	}

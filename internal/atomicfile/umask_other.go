@@ -4,4 +4,4 @@ package atomicfile
 
 import "os"
 
-var umask os.FileMode
+var Umask os.FileMode

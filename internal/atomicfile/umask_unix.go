@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// umask is read once, at start: reading it sets it for a moment.
-var umask = func() os.FileMode {
+// Umask is read once, at start: reading it sets it for a moment.
+var Umask = func() os.FileMode {
 	m := syscall.Umask(0)
 	syscall.Umask(m)
 	return os.FileMode(m)

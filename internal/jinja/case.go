@@ -70,10 +70,13 @@ func isTitle(s string) bool {
 	return any
 }
 
+// swapCase is Python's str.swapcase. Which small sigma a large one becomes is seen in its place.
 func swapCase(s string) string {
 	var b strings.Builder
-	for _, r := range s {
+	for i, r := range s {
 		switch {
+		case r == 'Σ':
+			b.WriteRune([]rune(lower(s))[utf8.RuneCountInString(lower(s[:i]))])
 		case unicode.IsUpper(r):
 			b.WriteString(lower(string(r)))
 		case unicode.IsLower(r):

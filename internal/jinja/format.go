@@ -240,6 +240,9 @@ func (l *layout) formatFloat(v Value) string {
 		}
 		negative := strings.HasPrefix(s, "-")
 		return l.pad(l.signOf(negative), strings.TrimPrefix(s, "-"))
+	case 'n':
+		l.verb = 'g'
+		return l.float(f)
 	case 'e', 'E', 'f', 'F', 'g', 'G', '%':
 		return l.float(f)
 	}

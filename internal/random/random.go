@@ -40,6 +40,9 @@ const (
 	Dropout                   // first of the dropout sites: site n is Dropout+n
 )
 
+// Noise is the stream of the noise on embeddings, beyond all dropout sites.
+const Noise uint32 = 1 << 31
+
 // A Source is a sequence of random numbers, a pure function of its key, its
 // number and how many were drawn.
 type Source struct {

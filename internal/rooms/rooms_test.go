@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"internal/float16":        {},
 	"internal/atomicfile":     {},
 	"internal/jinja":          {},
+	"internal/memory":         {},
 	"internal/rooms":          {},
 	"internal/tiny":           {"internal/random", "model/safetensors"},
 	"internal/golden":         {"data", "kernels", "lora", "model", "model/safetensors", "quant", "train"},
@@ -38,8 +39,15 @@ var rooms = map[string][]string{
 	"model":                   {"internal/atomicfile", "internal/random", "kernels", "kernels/cpu", "kernels/cuda", "model/safetensors", "model/tokenizer", "quant"},
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
-	"data":                    {"model", "model/tokenizer"},
-	"train":                   {"data", "internal/random", "kernels", "model"},
+	"plan":                    {"internal/memory", "kernels", "lora", "model", "quant", "train"},
+	"data/rows":               {},
+	"data/shape":              {"data/rows", "model/tokenizer"},
+	"data":                    {"data/rows", "data/shape", "internal/random", "model", "model/tokenizer"},
+	"data/show":               {"data", "model", "model/tokenizer"},
+	"data/chunk":              {"data/rows"},
+	"data/check":              {"data", "internal/random", "data/rows", "data/shape", "model", "model/tokenizer"},
+	"watch":                   {"internal/atomicfile", "train"},
+	"train":                   {"data", "internal/atomicfile", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 }
 
 // leaves may import everything.

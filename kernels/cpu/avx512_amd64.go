@@ -18,6 +18,17 @@ func tileF32512(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uin
 //go:noescape
 func tileBF16512(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 
+// pairF32512: tileF32 for two panels of B, width bytes apart.
+//
+//go:noescape
+func pairF32512(units int, a, b unsafe.Pointer, width int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+
+// directF32512: tileF32 for operands that are not packed: rows of A lie row bytes apart, its units step bytes,
+// and those of B stepB bytes.
+//
+//go:noescape
+func directF32512(units int, a unsafe.Pointer, row, step int, b unsafe.Pointer, stepB int, c *float32, ldc, m int, mask uint64, acc int, alpha float32)
+
 // transpose512: turns n blocks of 16 rows by 16 units, ld bytes from row to row, into panels: unit-major.
 //
 //go:noescape
@@ -54,6 +65,11 @@ func interleaveF32512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.
 //
 //go:noescape
 func interleaveBF16512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
+
+// interleaveNarrow512: interleaves units pairs of rows of float32, rounded to bfloat16, into groups of 16 columns, stride bytes from group to group.
+//
+//go:noescape
+func interleaveNarrow512(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
 
 // dequantizeF32512: turns rows of n blocks of 64 codes into float32 by a table of 16 values and a scale a block; ld, dld and
 // lds are bytes from row to row.
@@ -132,8 +148,19 @@ func rotate512(n int, a, b, cos, sin *float32, sign float32)
 //go:noescape
 func adamw512(n int, w, m, v, grad, c *float32)
 
+// peak512: runs n turns of multiply-adds between registers and returns the operations of a turn.
+//
+//go:noescape
+func peak512(n int) int
+
 // amxBF16512: C = A·B, or += with acc, for 32 rows and pairs times 32 columns, ldc bytes from row to row. a0 and a1 are
 // steps tiles of 16 rows by 32 elements; b is panels of 16 columns, width bytes from panel to panel.
 //
 //go:noescape
 func amxBF16512(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
+
+// amxRows512: C = A·B, or += with acc, for up to 16 rows and groups times 64 columns. a is steps tiles of 16 rows, of which
+// shape, a tile configuration, takes what there are; the rest is as for amxBF16.
+//
+//go:noescape
+func amxRows512(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)

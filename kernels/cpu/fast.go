@@ -142,20 +142,20 @@ func (d *Device) SwiGLUGrad(dgate, dup, dy, gate, up kernels.Tensor) {
 
 // CrossEntropy keeps the denominator as 1 + rest, as the plain one does: the
 // largest logit is taken out before the exponentials are summed.
-func (d *Device) CrossEntropy(stats, logits, weights kernels.Tensor, targets kernels.Ints) {
+func (d *Device) CrossEntropy(stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
 	if d.simd == nil || logits.Cols == 0 {
-		d.plain.CrossEntropy(stats, logits, weights, targets)
+		d.plain.CrossEntropy(stats, logits, weights, targets, h)
 		return
 	}
 	st, l, w, v := data(stats), data(logits), data(weights), logits.Cols
 	d.split(logits.Rows, v, func(from, to int) {
 		for i := from; i < to; i++ {
-			d.crossEntropy(st[3*i:3*i+3], l[i*v:(i+1)*v], int(targets.Host[i]), w[i])
+			d.crossEntropy(st[3*i:3*i+3], l[i*v:(i+1)*v], int(targets.Host[i]), w[i], h)
 		}
 	})
 }
 
-func (d *Device) crossEntropy(stats, l []float32, target int, weight float32) {
+func (d *Device) crossEntropy(stats, l []float32, target int, weight float32, h kernels.CrossEntropy) {
 	n := len(l)
 	top := d.simd.largest(n, &l[0])
 	best := target
@@ -163,7 +163,7 @@ func (d *Device) crossEntropy(stats, l []float32, target int, weight float32) {
 		best = index(l, top)
 	}
 	if best < 0 { // a NaN
-		crossEntropy(stats, l, target, weight)
+		crossEntropy(stats, l, target, weight, h)
 		return
 	}
 	behind := float64(top) - float64(l[target])
@@ -176,13 +176,19 @@ func (d *Device) crossEntropy(stats, l []float32, target int, weight float32) {
 	if behind == 0 {
 		stats[2] = 1
 	}
-	d.simd.scale(n, &l[0], &l[0], float32(float64(weight)/z))
-	l[best] = float32(float64(weight) / z)
+	miss := math.Exp(-behind)/z - 1
 	if target == best {
-		l[target] = weight * float32(-rest/z)
-	} else {
-		l[target] = weight * float32(math.Exp(-behind)/z-1)
+		miss = -rest / z
 	}
+	o := newObjective(h, n, float64(top)+logZ)
+	d.simd.scale(n, &l[0], &l[0], float32(float64(weight)*o.share/z))
+	l[best] = float32(float64(weight) * o.share / z)
+	if even := weight * float32(o.even); even != 0 {
+		for j := range l {
+			l[j] -= even
+		}
+	}
+	l[target] = weight * float32(o.atTarget(miss))
 }
 
 func index(v []float32, x float32) int {

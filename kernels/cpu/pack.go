@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-5afa5581/graft/internal/float16"
 	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // scratchUnits is how many units of a row are expanded at once; rows of scratch
@@ -14,12 +15,14 @@ const (
 	scratchUnits = 128
 	scratchStep  = scratchUnits*4 + 64 // bytes
 	scratchRows  = 64
+	scratchRoom  = scratchRows * scratchStep / 4 // floats; behind them lie the scales of what is there
+	scratchSize  = scratchRoom + scratchRows*2*scratchUnits/codeBlock
 )
 
-// packer returns what packs an operand; scratch has room for scratchRows rows.
+// packer returns what packs an operand; scratch has scratchSize floats.
 func (g *gemm) packer(o *operand, scratch *scratch) packer {
 	return packer{
-		simd: g.simd, o: o, bf16: g.bf16, unit: g.unit, scratch: unsafe.Pointer(&scratch.f32[0]),
+		simd: g.simd, o: o, bf16: g.bf16, unit: g.unit, scratch: unsafe.Pointer(&scratch.f32[0]), scales: scratch.f32[scratchRoom:scratchSize],
 		direct: o.format == kernels.F32 && !g.bf16 || o.format == kernels.BF16 && g.bf16,
 	}
 }
@@ -29,7 +32,7 @@ func (g *gemm) packer(o *operand, scratch *scratch) packer {
 // is zero or arbitrary, what it has beyond the last element, up to a multiple
 // of 16 units, is zero.
 func (g *gemm) packB(dst []float32, v0, n, k0, k1 int) {
-	lent := g.borrow(scratchRows * scratchStep / 4)
+	lent := g.borrow(scratchSize)
 	defer g.giveBack(lent)
 	p := g.packer(&g.b, lent)
 	if g.b.across {
@@ -44,7 +47,7 @@ func (g *gemm) packB(dst []float32, v0, n, k0, k1 int) {
 // packA writes a panel of A, in the same way, or for AMX as tiles of 16 rows by
 // 16 units.
 func (g *gemm) packA(dst []float32, v0, n, k0, k1 int) {
-	lent := g.borrow(scratchRows * scratchStep / 4)
+	lent := g.borrow(scratchSize)
 	defer g.giveBack(lent)
 	p := g.packer(&g.a, lent)
 	switch {
@@ -71,6 +74,7 @@ type packer struct {
 	direct  bool // the elements can be taken as they are
 	unit    int
 	scratch unsafe.Pointer
+	scales  []float32
 }
 
 // at returns the address of an element.
@@ -122,15 +126,18 @@ func narrowBlocks(elements int) (whole, tail int) {
 
 // packColumns packs n columns.
 func (p *packer) packColumns(dst []float32, width, c0, n, k0, k1 int) {
-	interleave := p.interleaveF32
+	interleave, straight := p.interleaveF32, p.interleaveF32
 	if p.bf16 {
-		interleave = p.interleaveBF16
+		interleave, straight = p.interleaveBF16, p.interleaveBF16
+		if p.o.format == kernels.F32 {
+			straight = p.interleaveNarrow
+		}
 	}
-	done := 0 // columns taken as they are
+	done := 0 // columns taken from where they are
 	units := (k1 - k0) / p.unit
-	if p.direct && units > 0 {
+	if (p.direct || p.o.format == kernels.F32) && units > 0 {
 		if done = n / panel * panel; done > 0 {
-			interleave(units, done/panel, p.at(k0, c0), p.rowBytes(), unsafe.Pointer(&dst[0]), width*4)
+			straight(units, done/panel, p.at(k0, c0), p.rowBytes(), unsafe.Pointer(&dst[0]), width*4)
 		}
 	}
 	put := func(from, to, first, last int) { // columns of dst, rows of o
@@ -220,6 +227,9 @@ func (p *packer) dequantize(r0, n, k0, k1 int) {
 // codeBlock is how many codes the assembly turns at once.
 const codeBlock = 64
 
+// codeValues has the values of the 4-bit types' codes.
+var codeValues = [...][16]float32{quant.NF4: quant.NF4.Values(), quant.FP4: quant.FP4.Values()}
+
 // dequantizeBlocks does it by assembly, if the blocks lie so that it can. Columns
 // after the last that were not asked for may then not be zero.
 func (p *packer) dequantizeBlocks(r0, n, k0, k1 int) bool {
@@ -232,12 +242,10 @@ func (p *packer) dequantizeBlocks(r0, n, k0, k1 int) bool {
 		return false
 	}
 	blocks, step := ceil(k1-k0, codeBlock), p.o.ld/codeBlock
-	var scales [scratchRows * 2 * scratchUnits / codeBlock]float32
 	for r := range n {
-		q.Scales.Expand(scales[r*blocks:(r+1)*blocks], (r0+r)*step+k0/codeBlock)
+		q.Scales.Expand(p.scales[r*blocks:(r+1)*blocks], (r0+r)*step+k0/codeBlock)
 	}
-	table := q.Type.Values()
-	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &scales[0], blocks*4, &table)
+	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &p.scales[0], blocks*4, &codeValues[q.Type])
 	return true
 }
 

@@ -49,8 +49,9 @@ func (a *attention) keys(x []float32, t strip, h int, across bool) operand {
 
 // A sheet is a strip's matrix [queries, keys].
 type sheet struct {
-	f32 []float32
-	ld  int
+	f32  []float32
+	ld   int
+	sums []float32 // two, for the row at hand
 }
 
 func (s sheet) operand(across bool) operand { return operand{f32: s.f32, ld: s.ld, across: across} }
@@ -77,21 +78,20 @@ func (d *Device) Attention(out, lse, q, k, v kernels.Tensor, h kernels.Attention
 // attend computes a strip of a head.
 func (d *Device) attend(a *attention, t strip, h int) {
 	n, keys, kv := t.last-t.first, t.to-t.from, h/a.group
-	lent := d.borrow(n * keys)
+	lent := d.borrow(n*keys + 2)
 	defer d.giveBack(lent)
-	p := sheet{lent.f32, keys}
-	d.multiplyHere(product{m: n, n: keys, k: a.Width, a: a.queries(a.q, t, h, false), b: a.keys(a.k, t, kv, false), c: p.f32, ldc: p.ld, alpha: a.Scale})
+	p := sheet{lent.f32, keys, lent.f32[n*keys:]}
+	d.multiplyHere(product{attention: true, m: n, n: keys, k: a.Width, a: a.queries(a.q, t, h, false), b: a.keys(a.k, t, kv, false), c: p.f32, ldc: p.ld, alpha: a.Scale})
 	for i := range n {
 		from, to := a.keysIn(t.sequence, t.first+i)
 		row := p.row(i, from-t.from, to-t.from)
 		top := d.simd.largest(len(row), &row[0])
-		var sums [2]float32
-		d.simd.expSums(len(row), &row[0], &row[0], &sums[0], top)
-		d.simd.scale(len(row), &row[0], &row[0], 1/sums[0])
-		a.lse[(t.first+i)*a.Heads+h] = top + float32(math.Log(float64(sums[0])))
+		d.simd.expSums(len(row), &row[0], &row[0], &p.sums[0], top)
+		d.simd.scale(len(row), &row[0], &row[0], 1/p.sums[0])
+		a.lse[(t.first+i)*a.Heads+h] = top + float32(math.Log(float64(p.sums[0])))
 	}
 	d.multiplyHere(product{
-		m: n, n: a.Width, k: keys, a: p.operand(false), b: a.keys(a.v, t, kv, true),
+		attention: true, m: n, n: a.Width, k: keys, a: p.operand(false), b: a.keys(a.v, t, kv, true),
 		c: a.out[(t.first*a.Heads+h)*a.Width:], ldc: a.Heads * a.Width, alpha: 1, whole: true,
 	})
 }
@@ -143,10 +143,11 @@ func (d *Device) attendGrad(g *headGrads, s, h int) {
 
 func (d *Device) stripGrad(g *headGrads, t strip, h int) {
 	n, keys, kv := t.last-t.first, t.to-t.from, h/g.group
-	lent := d.borrow(2 * n * keys)
+	lent := d.borrow(2*n*keys + 2)
 	defer d.giveBack(lent)
-	p, ds := sheet{lent.f32[:n*keys], keys}, sheet{lent.f32[n*keys:], keys}
-	scores := product{m: n, n: keys, k: g.Width, a: g.queries(g.q, t, h, false), b: g.keys(g.k, t, kv, false), c: p.f32, ldc: keys, alpha: g.Scale}
+	sums := lent.f32[2*n*keys:]
+	p, ds := sheet{lent.f32[:n*keys], keys, sums}, sheet{lent.f32[n*keys : 2*n*keys], keys, sums}
+	scores := product{attention: true, m: n, n: keys, k: g.Width, a: g.queries(g.q, t, h, false), b: g.keys(g.k, t, kv, false), c: p.f32, ldc: keys, alpha: g.Scale}
 	d.multiplyHere(scores)
 	scores.a, scores.b, scores.c, scores.alpha = g.queries(g.dout, t, h, false), g.keys(g.v, t, kv, false), ds.f32, 1
 	d.multiplyHere(scores)
@@ -154,13 +155,13 @@ func (d *Device) stripGrad(g *headGrads, t strip, h int) {
 		d.scoreGrad(g, t, h, i, p, ds)
 	}
 	d.multiplyHere(product{
-		m: n, n: g.Width, k: keys, a: ds.operand(false), b: g.keys(g.k, t, kv, true),
+		attention: true, m: n, n: g.Width, k: keys, a: ds.operand(false), b: g.keys(g.k, t, kv, true),
 		c: g.dq[(t.first*g.Heads+h)*g.Width:], ldc: g.Heads * g.Width, alpha: 1, whole: true,
 	})
-	sums := product{m: keys, n: g.Width, k: n, a: p.operand(true), b: g.queries(g.dout, t, h, true), c: g.ofHead(g.dvHeads, h, t.from), ldc: g.Width, alpha: 1, acc: true}
-	d.multiplyHere(sums)
-	sums.a, sums.b, sums.c = ds.operand(true), g.queries(g.q, t, h, true), g.ofHead(g.dkHeads, h, t.from)
-	d.multiplyHere(sums)
+	grad := product{attention: true, m: keys, n: g.Width, k: n, a: p.operand(true), b: g.queries(g.dout, t, h, true), c: g.ofHead(g.dvHeads, h, t.from), ldc: g.Width, alpha: 1, acc: true}
+	d.multiplyHere(grad)
+	grad.a, grad.b, grad.c = ds.operand(true), g.queries(g.q, t, h, true), g.ofHead(g.dkHeads, h, t.from)
+	d.multiplyHere(grad)
 }
 
 // scoreGrad turns row i of the scores into probabilities and that of their
@@ -168,8 +169,7 @@ func (d *Device) stripGrad(g *headGrads, t strip, h int) {
 func (d *Device) scoreGrad(g *headGrads, t strip, h, i int, p, ds sheet) {
 	from, to := g.keysIn(t.sequence, t.first+i)
 	row, grad := p.row(i, from-t.from, to-t.from), ds.row(i, from-t.from, to-t.from)
-	var sums [2]float32
-	d.simd.expSums(len(row), &row[0], &row[0], &sums[0], g.lse[(t.first+i)*g.Heads+h])
+	d.simd.expSums(len(row), &row[0], &row[0], &p.sums[0], g.lse[(t.first+i)*g.Heads+h])
 	dout, out := g.query(g.dout, t.first+i, h), g.query(g.out, t.first+i, h)
 	delta := d.simd.dot(g.Width, &dout[0], &out[0])
 	d.simd.product(len(row), &row[0], &grad[0], &grad[0], g.Scale)

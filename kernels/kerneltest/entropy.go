@@ -13,14 +13,21 @@ func checkCrossEntropy(b *bench) {
 		for _, rows := range []int{0, 1, 3, 17} {
 			for _, vocabulary := range []int{1, 3, 17, 65, 300} {
 				b.run(fmt.Sprintf("CrossEntropy of %d×%d, logits to %g", rows, vocabulary, 2*spread), func() {
-					b.crossEntropy(b.mat(rows, vocabulary).scale(spread), b.mat(rows, 1), b.below(rows, vocabulary))
+					b.crossEntropy(b.mat(rows, vocabulary).scale(spread), b.mat(rows, 1), b.below(rows, vocabulary), kernels.CrossEntropy{})
 				})
 			}
 		}
 	}
-	b.run("CrossEntropy of equal logits", func() { b.crossEntropy(zeros(2, 17), b.mat(2, 1), b.ints(0, 16)) })
-	b.run("CrossEntropy without weight", func() { b.crossEntropy(b.mat(3, 17), zeros(3, 1), b.ints(0, 16, 3)) })
-	b.run("CrossEntropy over a vocabulary", func() { b.crossEntropy(b.mat(2, 2049), b.mat(2, 1), b.ints(2048, 3)) })
+	b.run("CrossEntropy of equal logits", func() { b.crossEntropy(zeros(2, 17), b.mat(2, 1), b.ints(0, 16), kernels.CrossEntropy{}) })
+	b.run("CrossEntropy without weight", func() { b.crossEntropy(b.mat(3, 17), zeros(3, 1), b.ints(0, 16, 3), kernels.CrossEntropy{}) })
+	b.run("CrossEntropy over a vocabulary", func() { b.crossEntropy(b.mat(2, 2049), b.mat(2, 1), b.ints(2048, 3), kernels.CrossEntropy{}) })
+	for _, h := range []kernels.CrossEntropy{{Smoothing: 0.1}, {Penalty: 0.01}, {Smoothing: 0.3, Penalty: 0.2}} {
+		for _, vocabulary := range []int{1, 3, 65, 300} {
+			b.run(fmt.Sprintf("CrossEntropy of 5×%d, smoothing %g, penalty %g", vocabulary, h.Smoothing, h.Penalty), func() {
+				b.crossEntropy(b.mat(5, vocabulary).scale(4), b.mat(5, 1), b.below(5, vocabulary), h)
+			})
+		}
+	}
 	b.sure()
 	logits, weights, targets := b.mat(33, 65), b.mat(33, 1), b.rnd.Perm(33)
 	b.alone("CrossEntropy", 33, func(from, to int) [][]float32 {
@@ -28,7 +35,7 @@ func checkCrossEntropy(b *bench) {
 		for i := range at {
 			at[i] = int32(targets[from+i])
 		}
-		b.dev.CrossEntropy(stats.Tensor, l.Tensor, b.in(kernels.Float32, weights.slice(from, to)).Tensor, b.ints(at...))
+		b.dev.CrossEntropy(stats.Tensor, l.Tensor, b.in(kernels.Float32, weights.slice(from, to)).Tensor, b.ints(at...), kernels.CrossEntropy{Smoothing: 0.1, Penalty: 1e-3})
 		return [][]float32{b.result(stats), b.result(l)}
 	})
 }
@@ -36,12 +43,12 @@ func checkCrossEntropy(b *bench) {
 // crossEntropy compares one call. All its errors are relative: of the sum over
 // the vocabulary, and of exponentials whose arguments reach from the largest
 // logit to the smallest.
-func (b *bench) crossEntropy(logits, weights mat, targets kernels.Ints) {
+func (b *bench) crossEntropy(logits, weights mat, targets kernels.Ints, h kernels.CrossEntropy) {
 	b.Helper()
 	l, w, stats := b.inout(kernels.Float32, logits), b.in(kernels.Float32, weights), b.out(kernels.Float32, logits.rows, 3)
-	b.dev.CrossEntropy(stats.Tensor, l.Tensor, w.Tensor, targets)
-	loss, entropy, grad := crossEntropy(l.value, w.value, targets.Host)
-	wantStats, sizeStats, sizeGrad := zeros(logits.rows, 3), zeros(logits.rows, 3), grad.abs()
+	b.dev.CrossEntropy(stats.Tensor, l.Tensor, w.Tensor, targets, h)
+	loss, entropy, grad := crossEntropy(l.value, w.value, targets.Host, h)
+	wantStats, sizeStats, sizeGrad := zeros(logits.rows, 3), zeros(logits.rows, 3), crossEntropySize(l.value, w.value, targets.Host, h)
 	for i := range logits.rows {
 		row, top, low := l.value.row(i), math.Inf(-1), math.Inf(1)
 		for _, x := range row {
@@ -82,8 +89,8 @@ func (b *bench) sure() {
 				logits := b.mat(1, vocabulary)
 				logits.v[1] = ahead + 2
 				l, w, stats := b.inout(kernels.Float32, logits), b.in(kernels.Float32, mat{1, 1, []float64{0.25}}), b.out(kernels.Float32, 1, 3)
-				b.dev.CrossEntropy(stats.Tensor, l.Tensor, w.Tensor, b.ints(1))
-				want, _, grad := crossEntropy(l.value, w.value, []int32{1})
+				b.dev.CrossEntropy(stats.Tensor, l.Tensor, w.Tensor, b.ints(1), kernels.CrossEntropy{})
+				want, _, grad := crossEntropy(l.value, w.value, []int32{1}, kernels.CrossEntropy{})
 				if got := float64(b.result(stats)[0]); !(math.Abs(got-want.v[0]) <= 1e-3*want.v[0]) {
 					b.fail("loss %g, want %g", got, want.v[0])
 				}

@@ -173,11 +173,11 @@ func (f nextRow) Embed(x kernels.Tensor, w kernels.Matrix, ids kernels.Ints) {
 
 type faultyEntropy struct {
 	kernels.Device
-	call func(dev kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints)
+	call func(dev kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy)
 }
 
-func (f faultyEntropy) CrossEntropy(stats, logits, weights kernels.Tensor, targets kernels.Ints) {
-	f.call(f.Device, stats, logits, weights, targets)
+func (f faultyEntropy) CrossEntropy(stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
+	f.call(f.Device, stats, logits, weights, targets, h)
 }
 
 type othersCleared struct{ kernels.Device }

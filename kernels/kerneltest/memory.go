@@ -119,7 +119,7 @@ func checkNotANumber(b *bench) {
 	})
 	b.run("NaN in logits", func() {
 		logits, stats := b.inout(kernels.Float32, poisoned(3, 17)), b.out(kernels.Float32, 3, 3)
-		b.dev.CrossEntropy(stats.Tensor, logits.Tensor, b.in(kernels.Float32, b.mat(3, 1)).Tensor, b.ints(0, 1, 2))
+		b.dev.CrossEntropy(stats.Tensor, logits.Tensor, b.in(kernels.Float32, b.mat(3, 1)).Tensor, b.ints(0, 1, 2), kernels.CrossEntropy{})
 		shown("loss", stats)
 		shown("dlogits", logits)
 	})

@@ -88,10 +88,10 @@ func (o *opaque) EmbedGrad(dw, dx kernels.Tensor, ids kernels.Ints) {
 	o.inner.EmbedGrad(l.out(dw), l.in(dx), l.ints(ids))
 }
 
-func (o *opaque) CrossEntropy(stats, logits, weights kernels.Tensor, targets kernels.Ints) {
+func (o *opaque) CrossEntropy(stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
 	l := o.launch()
 	defer l.done()
-	o.inner.CrossEntropy(l.out(stats), l.out(logits), l.in(weights), l.ints(targets))
+	o.inner.CrossEntropy(l.out(stats), l.out(logits), l.in(weights), l.ints(targets), h)
 }
 
 func (o *opaque) TakeRows(dst, src kernels.Tensor, rows kernels.Ints) {

@@ -47,7 +47,7 @@ func plantEmbedGrad(name string, call func(dev kernels.Device, dw, dx kernels.Te
 	return fault{"EmbedGrad", name, func(d kernels.Device) kernels.Device { return faultyEmbedGrad{d, call} }}
 }
 
-func plantEntropy(name string, call func(dev kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints)) fault {
+func plantEntropy(name string, call func(dev kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy)) fault {
 	return fault{"CrossEntropy", name, func(d kernels.Device) kernels.Device { return faultyEntropy{d, call} }}
 }
 
@@ -292,8 +292,8 @@ var faults = []fault{
 	plantEmbedGrad("tokens run backwards", func(d kernels.Device, dw, dx kernels.Tensor, ids kernels.Ints) {
 		backwards(hosted(iota32(ids.Len())...), ids.Len(), func(from, to int) { d.EmbedGrad(dw, dx.Slice(from, to), ids.Slice(from, to)) })
 	}),
-	plantEntropy("the gradient of a sure target collapses", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints) {
-		d.CrossEntropy(stats, logits, weights, targets)
+	plantEntropy("the gradient of a sure target collapses", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
+		d.CrossEntropy(stats, logits, weights, targets, h)
 		w := read(d, weights)
 		edit(d, logits, func(v []float32) {
 			for i, target := range targets.Host {
@@ -302,34 +302,40 @@ var faults = []fault{
 			}
 		})
 	}),
-	plantEntropy("the loss of a sure target collapses", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints) {
-		d.CrossEntropy(stats, logits, weights, targets)
+	plantEntropy("the loss of a sure target collapses", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
+		d.CrossEntropy(stats, logits, weights, targets, h)
 		edit(d, stats, func(v []float32) {
 			for i := 0; i < len(v); i += 3 {
 				v[i] = (v[i] + 1) - 1
 			}
 		})
 	}),
-	plantEntropy("the entropy is in bits", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints) {
-		d.CrossEntropy(stats, logits, weights, targets)
+	plantEntropy("the entropy is in bits", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
+		d.CrossEntropy(stats, logits, weights, targets, h)
 		edit(d, stats, func(v []float32) {
 			for i := 1; i < len(v); i += 3 {
 				v[i] *= math.Log2E
 			}
 		})
 	}),
-	plantEntropy("every target hits", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints) {
-		d.CrossEntropy(stats, logits, weights, targets)
+	plantEntropy("every target hits", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
+		d.CrossEntropy(stats, logits, weights, targets, h)
 		edit(d, stats, func(v []float32) {
 			for i := 2; i < len(v); i += 3 {
 				v[i] = 1
 			}
 		})
 	}),
-	plantEntropy("weights are ignored", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints) {
+	plantEntropy("weights are ignored", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
 		ones := copyOf(d, weights)
 		d.Fill(ones, 1)
-		d.CrossEntropy(stats, logits, ones, targets)
+		d.CrossEntropy(stats, logits, ones, targets, h)
+	}),
+	plantEntropy("smoothing is ignored", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
+		d.CrossEntropy(stats, logits, weights, targets, kernels.CrossEntropy{Penalty: h.Penalty})
+	}),
+	plantEntropy("the penalty is ignored", func(d kernels.Device, stats, logits, weights kernels.Tensor, targets kernels.Ints, h kernels.CrossEntropy) {
+		d.CrossEntropy(stats, logits, weights, targets, kernels.CrossEntropy{Smoothing: h.Smoothing})
 	}),
 	{"PutRows", "the other rows are cleared", func(d kernels.Device) kernels.Device { return othersCleared{d} }},
 	{"Copy", "one element too many", func(d kernels.Device) kernels.Device { return oneTooMany{d} }},

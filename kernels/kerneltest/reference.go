@@ -173,25 +173,46 @@ func embedGrad(dx mat, ids []int32, vocabulary int) mat {
 }
 
 // crossEntropy returns each row's loss -log p(target), its entropy -Σ p·log p,
-// and the gradient weight·(p - onehot(target)).
-func crossEntropy(logits, weights mat, targets []int32) (loss, entropy, grad mat) {
+// and the gradient weight·(p·(1 + 2·Penalty·log Z) - (1-Smoothing)·onehot(target) -
+// Smoothing/V).
+func crossEntropy(logits, weights mat, targets []int32, h kernels.CrossEntropy) (loss, entropy, grad mat) {
 	n := logits.rows
 	loss, entropy, grad = zeros(n, 1), zeros(n, 1), zeros(n, logits.cols)
+	smoothing, penalty := float64(h.Smoothing), float64(h.Penalty)
 	for i := range n {
-		target := int(targets[i])
+		target, norm := int(targets[i]), logZ(logits.row(i))
 		for j := range logits.cols {
 			logP := -logSumExp(logits.row(i), logits.at(i, j))
 			p := math.Exp(logP)
 			entropy.add(i, 0, -p*logP)
-			grad.set(i, j, weights.at(i, 0)*p)
+			d := p
 			if j == target {
 				loss.set(i, 0, -logP)
-				grad.set(i, j, weights.at(i, 0)*math.Expm1(logP))
+				d = math.Expm1(logP) + smoothing
 			}
+			grad.set(i, j, weights.at(i, 0)*(d+2*penalty*norm*p-smoothing/float64(logits.cols)))
 		}
 	}
 	return loss, entropy, grad
 }
+
+// crossEntropySize returns the sizes of what the gradient of crossEntropy adds up.
+func crossEntropySize(logits, weights mat, targets []int32, h kernels.CrossEntropy) mat {
+	_, _, size := crossEntropy(logits, weights, targets, kernels.CrossEntropy{})
+	size = size.abs()
+	for i := range logits.rows {
+		weight, norm := math.Abs(weights.at(i, 0)), logZ(logits.row(i))
+		for j := range logits.cols {
+			p := math.Exp(-logSumExp(logits.row(i), logits.at(i, j)))
+			size.add(i, j, weight*(2*float64(h.Penalty)*math.Abs(norm)*p+float64(h.Smoothing)/float64(logits.cols)))
+		}
+		size.add(i, int(targets[i]), weight*float64(h.Smoothing))
+	}
+	return size
+}
+
+// logZ returns log Σ exp(x).
+func logZ(x []float64) float64 { return x[0] + logSumExp(x, x[0]) }
 
 // logSumExp returns log Σ exp(x - origin), right to the last bits even where it
 // is nearly 0.

@@ -97,13 +97,12 @@ func TestReferenceEmbed(t *testing.T) {
 func TestReferenceCrossEntropy(t *testing.T) {
 	rnd := random.New(1, random.Sample, 6)
 	logits, weights, targets := normal(rnd, 4, 5), normal(rnd, 4, 1), []int32{0, 4, 2, 2}
-	_, _, grad := crossEntropy(logits, weights, targets)
-	alike(t, "dlogits", grad, differences(logits, weights, func() mat {
-		loss, _, _ := crossEntropy(logits, weights, targets)
-		return loss
-	}))
+	for _, h := range []kernels.CrossEntropy{{}, {Smoothing: 0.1}, {Penalty: 0.01}, {Smoothing: 0.3, Penalty: 0.2}} {
+		_, _, grad := crossEntropy(logits, weights, targets, h)
+		alike(t, "dlogits", grad, differences(logits, weights, func() mat { return objectives(logits, targets, h) }))
+	}
 	// The entropy is that of the probabilities that the gradient shows.
-	_, entropy, p := crossEntropy(logits, zeros(4, 1).each(func(float64) float64 { return 1 }), targets)
+	_, entropy, p := crossEntropy(logits, zeros(4, 1).each(func(float64) float64 { return 1 }), targets, kernels.CrossEntropy{})
 	for i, target := range targets {
 		p.add(i, int(target), 1)
 		sum := 0.0
@@ -116,11 +115,30 @@ func TestReferenceCrossEntropy(t *testing.T) {
 	}
 }
 
+// objectives returns -(1-Smoothing)·log p(target) - Smoothing·mean(log p) +
+// Penalty·(log Z)² of each row.
+func objectives(logits mat, targets []int32, h kernels.CrossEntropy) mat {
+	o := zeros(logits.rows, 1)
+	for i, target := range targets {
+		logZ := 0.0
+		for _, x := range logits.row(i) {
+			logZ += math.Exp(x)
+		}
+		logZ = math.Log(logZ)
+		loss := (1 - float64(h.Smoothing)) * (logZ - logits.at(i, int(target)))
+		for _, x := range logits.row(i) {
+			loss += float64(h.Smoothing) / float64(logits.cols) * (logZ - x)
+		}
+		o.set(i, 0, loss+float64(h.Penalty)*logZ*logZ)
+	}
+	return o
+}
+
 // A target far ahead has the loss of two tokens: log(1+e^-d), e^-d to first order.
 func TestReferenceCrossEntropySure(t *testing.T) {
 	for _, ahead := range []float64{17, 20, 40} {
 		logits := mat{1, 2, []float64{ahead, 0}}
-		loss, _, grad := crossEntropy(logits, mat{1, 1, []float64{1}}, []int32{0})
+		loss, _, grad := crossEntropy(logits, mat{1, 1, []float64{1}}, []int32{0}, kernels.CrossEntropy{})
 		want := math.Exp(-ahead)
 		if !(math.Abs(loss.v[0]/want-1) <= 1e-7) || !(math.Abs(-grad.v[0]/want-1) <= 1e-7) || !(math.Abs(grad.v[1]/want-1) <= 1e-7) {
 			t.Errorf("%v nats ahead: loss %v, gradient %v, want %v", ahead, loss.v[0], grad.v, want)

@@ -33,24 +33,27 @@ func Float32Entry(name string, d DType, shape []int, v []float32) Entry {
 // that every tensor begins at a multiple of its elements' size; among those of
 // one size the order is that of entries.
 func Write(file string, metadata map[string]string, entries []Entry) error {
-	entries = aligned(entries)
-	header, err := makeHeader(metadata, entries)
+	err := atomicfile.Write(file, func(w io.Writer) error { return WriteTo(w, metadata, entries) })
 	if err != nil {
 		return fmt.Errorf("safetensors: %s: %w", file, err)
 	}
-	err = atomicfile.Write(file, func(w io.Writer) error {
-		if _, err := w.Write(header); err != nil {
+	return nil
+}
+
+// WriteTo writes what Write does, wherever w leads.
+func WriteTo(w io.Writer, metadata map[string]string, entries []Entry) error {
+	entries = aligned(entries)
+	header, err := makeHeader(metadata, entries)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := e.write(w); err != nil {
 			return err
 		}
-		for _, e := range entries {
-			if err := e.write(w); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("safetensors: %s: %w", file, err)
 	}
 	return nil
 }

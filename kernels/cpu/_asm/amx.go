@@ -93,3 +93,65 @@ func (g *gen) amx() {
 	g.bytes("TILERELEASE", vex(0, 0x49, 0, 0, 0xC0))
 	g.ret()
 }
+
+// amxRows writes the micro-kernel for few rows, whose tiles are as low as they
+// are: four columns of tiles at once.
+func (g *gen) amxRows() {
+	g.fn(": C = A·B, or += with acc, for up to 16 rows and groups times 64 columns. a is steps tiles of 16 rows, of which\n"+
+		"// shape, a tile configuration, takes what there are; the rest is as for amxBF16.",
+		"amxRows", "(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)", 9)
+	g.p("MOVQ shape+0(FP), AX")
+	g.bytes("LDTILECFG (AX)", vex(0, 0x49, 0, 0, 0))
+	for _, a := range []struct{ arg, reg string }{{"a+16", "R8"}, {"b+24", "R10"}, {"width+32", "R11"}, {"groups+40", "R12"}, {"c+48", "R13"}, {"ldc+56", "DX"}, {"acc+64", "R15"}} {
+		g.p("MOVQ %s(FP), %s", a.arg, a.reg)
+	}
+	g.p("MOVQ $64, CX")
+	g.p("LEAQ (R11)(R11*2), R9")
+	across := func(do func(t int, base, index string)) {
+		g.p("MOVQ R13, AX")
+		for t := range 4 {
+			do(t, "AX", "DX")
+			g.p("ADDQ $64, AX")
+		}
+	}
+	g.l("group")
+	g.p("TESTQ R15, R15")
+	g.p("JZ zero")
+	across(g.tileLoad)
+	g.p("JMP start")
+	g.l("zero")
+	for t := range 4 {
+		g.tileZero(t)
+	}
+	g.l("start")
+	g.p("MOVQ R8, SI")
+	g.p("MOVQ R10, AX")
+	g.p("MOVQ steps+8(FP), R14")
+	g.p("PCALIGN $64")
+	g.l("loop")
+	g.tileLoad(4, "SI", "CX")
+	for t := range 4 {
+		b := []string{"AX", "BX", "BX", "DI"}[t]
+		switch t {
+		case 1:
+			g.p("LEAQ (AX)(R11*1), BX")
+		case 2:
+			g.p("LEAQ (AX)(R11*2), BX")
+		case 3:
+			g.p("LEAQ (AX)(R9*1), DI")
+		}
+		g.tileLoad(5+t%3, b, "CX")
+		g.tileMultiply(t, 4, 5+t%3)
+	}
+	g.p("ADDQ $1024, SI")
+	g.p("ADDQ $1024, AX")
+	g.p("DECQ R14")
+	g.p("JNZ loop")
+	across(g.tileStore)
+	g.p("LEAQ (R10)(R11*4), R10")
+	g.p("ADDQ $256, R13")
+	g.p("DECQ R12")
+	g.p("JNZ group")
+	g.bytes("TILERELEASE", vex(0, 0x49, 0, 0, 0xC0))
+	g.ret()
+}

@@ -17,8 +17,9 @@ func (g *gen) packs() {
 		g.p("VPSLLD $16, Z0, Z0")
 	})
 	g.widen("widenF16", "half precision", func() { g.p("VCVTPH2PS (R8), Z0") })
-	g.interleave(false)
-	g.interleave(true)
+	g.interleave("interleaveF32", interleaveDoc, 64, false)
+	g.interleave("interleaveBF16", ": interleaves units pairs of rows of bfloat16"+inGroups, 32, true)
+	g.interleave("interleaveNarrow", ": interleaves units pairs of rows of float32, rounded to bfloat16,"+inGroups, 64, true)
 	g.dequantize(false)
 	g.dequantize(true)
 }
@@ -41,44 +42,54 @@ func (g *gen) dequantize(bf16 bool) {
 		}
 	}
 	g.table(shifts, words)
-	g.fn(": turns rows of n blocks of 64 codes into "+to+" by a table of 16 values and a scale a block; ld, dld and\n// lds are bytes from row to row.",
-		name, "(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)", 9)
-	g.p("MOVQ rows+0(FP), BX")
-	g.p("MOVQ src+16(FP), SI")
-	g.p("MOVQ ld+24(FP), CX")
-	g.p("MOVQ dst+32(FP), DI")
-	g.p("MOVQ dld+40(FP), DX")
-	g.p("MOVQ scales+48(FP), R10")
-	g.p("MOVQ lds+56(FP), R11")
-	g.p("MOVQ table+64(FP), R13")
+	g.openDequantize(name, to)
 	g.p("VMOVUPS (R13), Z31")
 	g.p("VMOVUPS %s%s<>(SB), Z30", shifts, g.suffix)
+	g.overCodes(func() {
+		g.p("VMULPS.BCST (R12), Z31, Z0")
+		if bf16 {
+			g.raw("VCVTNEPS2BF16", vcvtneps2bf16, 2, 0, 0, 0, nil, false)
+			g.p("VINSERTI64X4 $1, Y0, Z0, Z0")
+			for i := range 2 {
+				g.p("VPMOVZXBD %d(R8), Z%d", 16*i, i+1)
+				g.p("VPMULTISHIFTQB Z%d, Z30, Z%d", i+1, i+1)
+				g.p("VPERMW Z0, Z%d, Z%d", i+1, i+1)
+				g.p("VMOVUPS Z%d, %d(R9)", i+1, 64*i)
+			}
+			g.p("ADDQ $128, R9")
+		} else {
+			for i := range 4 {
+				g.p("VPMOVZXBQ %d(R8), Z%d", 8*i, i+1)
+				g.p("VPMULTISHIFTQB Z%d, Z30, Z%d", i+1, i+1)
+				g.p("VPERMPS Z0, Z%d, Z%d", i+1, i+1)
+				g.p("VMOVUPS Z%d, %d(R9)", i+1, 64*i)
+			}
+			g.p("ADDQ $256, R9")
+		}
+	})
+}
+
+// openDequantize opens a function that turns codes into values.
+func (g *gen) openDequantize(name, to string) {
+	g.fn(": turns rows of n blocks of 64 codes into "+to+" by a table of 16 values and a scale a block; ld, dld and\n// lds are bytes from row to row.",
+		name, "(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)", 9)
+	for _, a := range []struct{ arg, reg string }{
+		{"rows+0", "BX"}, {"src+16", "SI"}, {"ld+24", "CX"}, {"dst+32", "DI"}, {"dld+40", "DX"}, {"scales+48", "R10"}, {"lds+56", "R11"}, {"table+64", "R13"},
+	} {
+		g.p("MOVQ %s(FP), %s", a.arg, a.reg)
+	}
+}
+
+// overCodes writes the loops over rows and blocks of codes; the body advances R9,
+// its result.
+func (g *gen) overCodes(body func()) {
 	g.l("row")
 	g.p("MOVQ n+8(FP), AX")
 	g.p("MOVQ SI, R8")
 	g.p("MOVQ DI, R9")
 	g.p("MOVQ R10, R12")
 	g.l("loop")
-	g.p("VMULPS.BCST (R12), Z31, Z0")
-	if bf16 {
-		g.raw("VCVTNEPS2BF16", vcvtneps2bf16, 2, 0, 0, 0, nil, false)
-		g.p("VINSERTI64X4 $1, Y0, Z0, Z0")
-		for i := range 2 {
-			g.p("VPMOVZXBD %d(R8), Z%d", 16*i, i+1)
-			g.p("VPMULTISHIFTQB Z%d, Z30, Z%d", i+1, i+1)
-			g.p("VPERMW Z0, Z%d, Z%d", i+1, i+1)
-			g.p("VMOVUPS Z%d, %d(R9)", i+1, 64*i)
-		}
-		g.p("ADDQ $128, R9")
-	} else {
-		for i := range 4 {
-			g.p("VPMOVZXBQ %d(R8), Z%d", 8*i, i+1)
-			g.p("VPMULTISHIFTQB Z%d, Z30, Z%d", i+1, i+1)
-			g.p("VPERMPS Z0, Z%d, Z%d", i+1, i+1)
-			g.p("VMOVUPS Z%d, %d(R9)", i+1, 64*i)
-		}
-		g.p("ADDQ $256, R9")
-	}
+	body()
 	g.p("ADDQ $32, R8")
 	g.p("ADDQ $4, R12")
 	g.p("DECQ AX")
@@ -91,11 +102,32 @@ func (g *gen) dequantize(bf16 bool) {
 	g.ret()
 }
 
+const (
+	transposeDoc       = ": turns n blocks of 16 rows by 16 units, ld bytes from row to row, into panels: unit-major."
+	transposeSignature = "(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)"
+
+	interleaveDoc       = ": copies units rows of float32 into groups of 16 columns, stride bytes from group to group."
+	interleaveSignature = "(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)"
+)
+
+func widenDoc(from string) string {
+	return ": converts rows of n blocks of 16 elements of " + from + " to float32; ld and dld are bytes from row to row."
+}
+
+// unpacks transposes 4 by 4 units, of registers 0 to 3 into registers 8 to 11.
+var unpacks = []struct {
+	op           string
+	b, a, result int
+}{
+	{"VUNPCKLPS", 1, 0, 4}, {"VUNPCKHPS", 1, 0, 5}, {"VUNPCKLPS", 3, 2, 6}, {"VUNPCKHPS", 3, 2, 7},
+	{"VUNPCKLPD", 6, 4, 8}, {"VUNPCKHPD", 6, 4, 9}, {"VUNPCKLPD", 7, 5, 10}, {"VUNPCKHPD", 7, 5, 11},
+}
+
 // transpose reads 16 rows of 16 units with four 128-bit loads a register, so
-// that two stages of unpacking are left.
+// that two stages of unpacking are left. It fetches the 16 rows behind: rows that
+// lie in memory are too many streams for the processor to see.
 func (g *gen) transpose() {
-	g.fn(": turns n blocks of 16 rows by 16 units, ld bytes from row to row, into panels: unit-major.",
-		"transpose", "(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)", 4)
+	g.fn(transposeDoc, "transpose", transposeSignature, 4)
 	g.p("MOVQ n+0(FP), AX")
 	g.p("MOVQ src+8(FP), SI")
 	g.p("MOVQ ld+16(FP), CX")
@@ -104,33 +136,34 @@ func (g *gen) transpose() {
 	g.p("LEAQ (SI)(CX*4), R10")
 	g.p("LEAQ (R10)(CX*4), R11")
 	g.p("LEAQ (R11)(CX*4), R12")
+	bases := []string{"SI", "R10", "R11", "R12"}
+	ahead := []string{"BX", "DX", "R9", "R13"}
+	offsets := []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
+	for i, b := range bases {
+		g.p("LEAQ (%s)(CX*8), %s", b, ahead[i])
+		g.p("LEAQ (%s)(CX*8), %s", ahead[i], ahead[i])
+	}
 	g.p("PCALIGN $64")
 	g.l("loop")
-	bases := []string{"SI", "R10", "R11", "R12"}
-	offsets := []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
 	for c := range 4 {
 		z := 16 * (c & 1)
 		for r := range 4 {
+			g.p("PREFETCHT1 (%s)%s", ahead[c], offsets[r])
 			g.p("VMOVUPS %d(%s)%s, X%d", 16*c, bases[0], offsets[r], z+r)
 			for b := 1; b < 4; b++ {
 				g.p("VINSERTF32X4 $%d, %d(%s)%s, Z%d, Z%d", b, 16*c, bases[b], offsets[r], z+r, z+r)
 			}
 		}
-		for _, u := range []struct {
-			op           string
-			b, a, result int
-		}{
-			{"VUNPCKLPS", 1, 0, 4}, {"VUNPCKHPS", 1, 0, 5}, {"VUNPCKLPS", 3, 2, 6}, {"VUNPCKHPS", 3, 2, 7},
-			{"VUNPCKLPD", 6, 4, 8}, {"VUNPCKHPD", 6, 4, 9}, {"VUNPCKLPD", 7, 5, 10}, {"VUNPCKHPD", 7, 5, 11},
-		} {
+		for _, u := range unpacks {
 			g.p("%s Z%d, Z%d, Z%d", u.op, z+u.b, z+u.a, z+u.result)
 		}
 		for i := range 4 {
 			g.p("VMOVUPS Z%d, %d(DI)", z+8+i, 64*(4*c+i))
 		}
 	}
-	for _, b := range bases {
-		g.p("ADDQ $64, %s", b)
+	for i := range bases {
+		g.p("ADDQ $64, %s", bases[i])
+		g.p("ADDQ $64, %s", ahead[i])
 	}
 	g.p("ADDQ $1024, DI")
 	g.p("DECQ AX")
@@ -217,7 +250,7 @@ func (g *gen) narrow(tiles bool) {
 
 // widen converts a 16-bit format to float32.
 func (g *gen) widen(name, from string, load func()) {
-	g.fn(": converts rows of n blocks of 16 elements of "+from+" to float32; ld and dld are bytes from row to row.", name, rowsSignature, 6)
+	g.fn(widenDoc(from), name, rowsSignature, 6)
 	g.overRows(func() {
 		load()
 		g.p("VMOVUPS Z0, (R9)")
@@ -226,21 +259,18 @@ func (g *gen) widen(name, from string, load func()) {
 	})
 }
 
+const inGroups = " into groups of 16 columns, stride bytes from group to group."
+
 // interleave packs the summed dimension down the rows: a row is a unit of
-// float32; two rows are a unit of bfloat16 pairs.
-func (g *gen) interleave(bf16 bool) {
-	name, doc, size := "interleaveF32", ": copies units rows of float32", 64
-	if bf16 {
-		name, doc, size = "interleaveBF16", ": interleaves units pairs of rows of bfloat16", 32
-	}
-	g.fn(doc+" into groups of 16 columns, stride bytes from group to group.",
-		name, "(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)", 6)
+// float32; two rows are a unit of bfloat16 pairs. Sixteen columns take size bytes.
+func (g *gen) interleave(name, doc string, size int, pairs bool) {
+	g.fn(doc, name, interleaveSignature, 6)
 	g.p("MOVQ units+0(FP), BX")
 	g.p("MOVQ src+16(FP), SI")
 	g.p("MOVQ ld+24(FP), CX")
 	g.p("MOVQ dst+32(FP), DI")
 	g.p("MOVQ stride+40(FP), DX")
-	if bf16 {
+	if pairs {
 		g.p("VMOVUPS pairs%s<>(SB), Z31", g.suffix)
 	}
 	g.l("row")
@@ -248,19 +278,26 @@ func (g *gen) interleave(bf16 bool) {
 	g.p("MOVQ SI, R8")
 	g.p("MOVQ DI, R9")
 	g.p("LEAQ (SI)(CX*8), R12")
-	if bf16 {
+	if pairs {
 		g.p("LEAQ (SI)(CX*1), R13")
 	}
 	g.l("loop")
 	g.p("PREFETCHT0 (R12)")
-	if bf16 {
-		g.p("PREFETCHT0 (R12)(CX*1)")
+	switch {
+	case !pairs:
+		g.p("VMOVUPS (R8), Z0")
+	case size == 32:
 		g.p("VMOVUPS (R8), Y0")
 		g.p("VINSERTI64X4 $1, (R13), Z0, Z0")
+	default:
+		g.p("VMOVUPS (R8), Z0")
+		g.p("VMOVUPS (R13), Z1")
+		g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, nil, false)
+	}
+	if pairs {
+		g.p("PREFETCHT0 (R12)(CX*1)")
 		g.p("VPERMW Z0, Z31, Z0")
 		g.p("ADDQ $%d, R13", size)
-	} else {
-		g.p("VMOVUPS (R8), Z0")
 	}
 	g.p("VMOVUPS Z0, (R9)")
 	g.p("ADDQ $%d, R8", size)
@@ -269,7 +306,7 @@ func (g *gen) interleave(bf16 bool) {
 	g.p("DECQ AX")
 	g.p("JNZ loop")
 	g.p("ADDQ CX, SI")
-	if bf16 {
+	if pairs {
 		g.p("ADDQ CX, SI")
 	}
 	g.p("ADDQ $64, DI")

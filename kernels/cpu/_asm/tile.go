@@ -7,6 +7,13 @@ package main
 
 const rows = 16
 
+const (
+	tileDoc = ": C[r,c] (+)= alpha·Σ A[k,r]·B[k,c] over units units of two packed panels, for m rows and the\n" +
+		"// columns of mask. ahead is prefetched from; it need not be mapped."
+	tileSignature = "(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)"
+	tileBytes     = 76
+)
+
 // tile: C[r, c] (+)= alpha · Σ_k A[k, r]·B[k, c] for r < m and the columns c of mask. ahead is
 // where to prefetch from into the second level, a line every four units; it need not be mapped.
 func (g *gen) tile(bf16 bool) {
@@ -14,8 +21,7 @@ func (g *gen) tile(bf16 bool) {
 	if bf16 {
 		name = "tileBF16"
 	}
-	g.open(": C[r,c] (+)= alpha·Σ A[k,r]·B[k,c] over units units of two packed panels, for m rows and the\n// columns of mask. ahead is prefetched from; it need not be mapped.",
-		name, "(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)", 76)
+	g.open(tileDoc, name, tileSignature, tileBytes)
 	for _, a := range []struct{ arg, reg string }{
 		{"units+0", "AX"}, {"a+8", "R15"}, {"b+16", "R8"}, {"c+24", "R10"}, {"ldc+32", "CX"}, {"m+40", "R11"}, {"mask+48", "R9"},
 		{"acc+56", "R12"}, {"ahead+64", "R14"},

@@ -6,321 +6,363 @@ import (
 	"strings"
 )
 
-// An emit writes an instruction of a loop's body. {K} stands for the mask of
-// the tail and .{Z} for zeroing under it; both vanish in the main loop.
-type emit func(format string, a ...any)
+// The functions over vectors of float32 are written once, in the operations of a
+// vectors, which every instruction set has.
+//
+// Registers are numbered; a function may use 0 to 14, and 13 and 14 only if it
+// does not call exp. Where an operation takes a constant, it is the last source.
 
-// over writes a loop over AX elements, 16 at a time and the rest under a mask;
-// pointers move along.
-func (g *gen) over(pointers string, body func(p emit)) {
-	g.p("SUBQ $16, AX")
-	g.p("JLT tail")
-	g.p("PCALIGN $64")
-	g.l("loop")
-	body(func(format string, a ...any) {
-		g.p("%s", strings.NewReplacer(", {K}", "", ".{Z}", "").Replace(fmt.Sprintf(format, a...)))
+// A vectors writes operations on registers of float32 in an instruction set.
+type vectors interface {
+	// fn opens a function of n elements. Its arguments are n, the pointers, which are
+	// known by their index from then on, and the scalars; ret closes it.
+	fn(doc, name, pointers, scalars string, result bool)
+	ret()
+	scalar(r int, name string)                   // r = an argument, in every lane
+	element(r, pointer, i int)                   // r = an element, in every lane
+	put(r, pointer, i int)                       // an element = lane 0 of r
+	result(r int)                                // the result = lane 0 of r
+	over(pointers, copies int, body func(c int)) // runs body over n elements
+	reduce(op string, r int)                     // folds the lanes of r into lane 0, using r+1
+
+	load(r, pointer int) // lanes past the last element are 0
+	store(r, pointer int)
+	keep(r int)        // lanes past the last element = 0
+	fill(r, other int) // lanes past the last element = other's
+
+	constants()                // what exp and constant operands need
+	move(r, a int)             // r = a
+	op(op string, r, a, b int) // r = a op b: ADD, SUB, MUL, DIV, MAX, MIN (b if one is a NaN, or the NaN), XOR, OR
+	fma(r, a, b int)           // r += a·b
+	fnma(r, a, b int)          // r -= a·b
+	sqrt(r, a int)
+	round(r, a int)                   // to an integer, ties to even
+	bySign(r, a, negative, other int) // r = negative in lanes where a has its sign set, other elsewhere
+	polynomial(r, x int, coefficients []int)
+	scaleBy(r, n int) // r·2^n, with one rounding; may use n+1
+}
+
+// Constants, as operands.
+const (
+	log2e = 100 + iota
+	ln2High
+	ln2Low
+	p5
+	p4
+	p3
+	p2
+	p1
+	p0
+	one
+	sign
+	lowest  // argument of exp
+	highest // argument of exp
+	lastConstant
+)
+
+// constantWords are their values. exp(x) = 2^n·p(r) with n = round(x·log2 e), r
+// = x - n·ln 2 in two pieces, and Cephes' polynomial.
+func constantWords() (words []uint32) {
+	for _, v := range []float64{
+		1.44269504088896341, 0.693359375, -2.12194440e-4,
+		1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1,
+		math.Copysign(0, -1), -110, 89,
+	} {
+		words = append(words, math.Float32bits(float32(v)))
+	}
+	return words
+}
+
+// exp replaces register x by its exponential, using the three after it. A NaN
+// stays one.
+func exp(v vectors, x int) {
+	n, square, p := x+1, x+2, x+3
+	v.op("MAX", x, lowest, x)
+	v.op("MIN", x, highest, x)
+	v.op("MUL", n, x, log2e)
+	v.round(n, n)
+	v.fnma(x, n, ln2High)
+	v.fnma(x, n, ln2Low)
+	v.op("MUL", square, x, x)
+	v.polynomial(p, x, []int{p5, p4, p3, p2, p1, p0})
+	v.op("ADD", x, x, one)
+	v.fma(x, p, square)
+	v.scaleBy(x, n)
+}
+
+// vectorFunctions writes them all.
+func vectorFunctions(v vectors) {
+	exponentials(v)
+	reductions(v)
+	elementwise(v)
+	adamw(v)
+}
+
+func exponentials(v vectors) {
+	v.fn(": y = exp(x-m); sums gets Σ y and Σ y·(x-m).", "expSums", "x y sums", "m", false)
+	v.constants()
+	const m, sum, weighted = 6, 8, 10
+	v.scalar(m, "m")
+	v.op("XOR", sum, sum, sum)
+	v.op("XOR", weighted, weighted, weighted)
+	v.over(2, 1, func(int) {
+		v.load(0, 0)
+		v.op("SUB", 0, 0, m)
+		v.op("MAX", 5, lowest, 0)
+		exp(v, 0)
+		v.store(0, 1)
+		v.keep(0)
+		v.keep(5)
+		v.op("ADD", sum, sum, 0)
+		v.fma(weighted, 0, 5)
 	})
-	for _, r := range strings.Fields(pointers) {
-		g.p("ADDQ $64, %s", r)
-	}
-	g.p("SUBQ $16, AX")
-	g.p("JGE loop")
-	g.l("tail")
-	g.p("ADDQ $16, AX")
-	g.p("JZ done")
-	g.p("MOVQ AX, CX")
-	g.p("MOVL $1, DX")
-	g.p("SHLL CX, DX")
-	g.p("DECL DX")
-	g.p("KMOVW DX, K1")
-	body(func(format string, a ...any) {
-		g.p("%s", strings.NewReplacer("{K}", "K1", ".{Z}", ".Z").Replace(fmt.Sprintf(format, a...)))
+	v.reduce("ADD", sum)
+	v.reduce("ADD", weighted)
+	v.put(sum, 2, 0)
+	v.put(weighted, 2, 1)
+	v.ret()
+
+	v.fn(": y = gate·σ(gate)·up.", "silu", "gate up y", "", false)
+	v.constants()
+	v.over(3, 1, func(int) {
+		v.load(4, 0)
+		v.load(5, 1)
+		v.op("XOR", 0, 4, sign)
+		exp(v, 0)
+		v.op("ADD", 0, 0, one)
+		v.op("DIV", 0, 4, 0)
+		v.op("MUL", 0, 0, 5)
+		v.store(0, 2)
 	})
-	g.l("done")
-}
-
-// arguments loads n into AX and pointers into registers, in the order of the
-// signature.
-func (g *gen) arguments(registers string) {
-	g.p("MOVQ n+0(FP), AX")
-	for i, r := range strings.Fields(registers) {
-		name, reg, _ := strings.Cut(r, ":")
-		g.p("MOVQ %s+%d(FP), %s", name, 8*(i+1), reg)
-	}
-}
-
-// reduce folds the lanes of a register, high half to low half; it uses the next.
-func (g *gen) reduce(op string, z int) {
-	g.p("VEXTRACTF64X4 $1, Z%d, Y%d", z, z+1)
-	g.p("%s Y%d, Y%d, Y%d", op, z+1, z, z)
-	g.p("VEXTRACTF32X4 $1, Y%d, X%d", z, z+1)
-	g.p("%s X%d, X%d, X%d", op, z+1, z, z)
-	g.p("VPERMILPS $0x4E, X%d, X%d", z, z+1)
-	g.p("%s X%d, X%d, X%d", op, z+1, z, z)
-	g.p("VPERMILPS $0xB1, X%d, X%d", z, z+1)
-	g.p("%s X%d, X%d, X%d", op, z+1, z, z)
-}
-
-func (g *gen) vectors() {
-	g.exponentials()
-	g.reductions()
-	g.elementwise()
-	g.adamw()
-}
-
-// The constants of exp, each in a register of its own: exp(x) = 2^n·p(r) with n =
-// round(x·log2 e), r = x - n·ln 2 in two pieces, p Cephes' polynomial.
-var expConstants = []struct {
-	register int
-	value    float64
-}{
-	{31, 1.44269504088896341}, {30, 0.693359375}, {29, -2.12194440e-4}, {28, -110}, {27, 89},
-	{26, 1.9875691500e-4}, {25, 1.3981999507e-3}, {24, 8.3334519073e-3}, {23, 4.1665795894e-2}, {22, 1.6666665459e-1}, {21, 5.0000001201e-1}, {20, 1},
-}
-
-func (g *gen) loadExp() {
-	for i, c := range expConstants {
-		g.p("VBROADCASTSS exp%s<>+%d(SB), Z%d", g.suffix, 4*i, c.register)
-	}
-}
-
-// exp replaces Zx by its exponential, using the three registers after it; top
-// holds the largest argument. A NaN stays one.
-func (g *gen) exp(x, top int) {
-	g.p("VMAXPS Z%d, Z28, Z%d", x, x)
-	g.p("VMINPS Z%d, Z%d, Z%d", x, top, x)
-	g.p("VMULPS Z31, Z%d, Z%d", x, x+1)
-	g.p("VRNDSCALEPS $8, Z%d, Z%d", x+1, x+1)
-	g.p("VFNMADD231PS Z30, Z%d, Z%d", x+1, x)
-	g.p("VFNMADD231PS Z29, Z%d, Z%d", x+1, x)
-	g.p("VMULPS Z%d, Z%d, Z%d", x, x, x+2)
-	g.p("VMOVAPS Z26, Z%d", x+3)
-	for r := 25; r >= 21; r-- {
-		g.p("VFMADD213PS Z%d, Z%d, Z%d", r, x, x+3)
-	}
-	g.p("VADDPS Z20, Z%d, Z%d", x, x)
-	g.p("VFMADD213PS Z%d, Z%d, Z%d", x, x+2, x+3)
-	g.p("VSCALEFPS Z%d, Z%d, Z%d", x+1, x+3, x)
-}
-
-func (g *gen) exponentials() {
-	var words []uint32
-	for _, c := range expConstants {
-		words = append(words, math.Float32bits(float32(c.value)))
-	}
-	words = append(words, 1<<31) // the sign
-	g.table("exp", words)
-
-	g.open(": y = exp(x-m); sums gets Σ y and Σ y·(x-m).", "expSums", "(n int, x, y, sums *float32, m float32)", 36)
-	g.arguments("x:SI y:DI sums:R8")
-	g.p("VBROADCASTSS m+32(FP), Z19")
-	g.loadExp()
-	g.p("VPXORQ Z16, Z16, Z16")
-	g.p("VPXORQ Z17, Z17, Z17")
-	g.over("SI DI", func(p emit) {
-		p("VMOVUPS.{Z} (SI), {K}, Z0")
-		p("VSUBPS Z19, Z0, Z0")
-		p("VMAXPS Z0, Z28, Z5")
-		g.exp(0, 27)
-		p("VMOVUPS Z0, {K}, (DI)")
-		p("VADDPS Z0, Z16, {K}, Z16")
-		p("VFMADD231PS Z0, Z5, {K}, Z17")
-	})
-	g.p("VMOVAPS Z17, Z6")
-	g.reduce("VADDPS", 16)
-	g.reduce("VADDPS", 6)
-	g.p("VMOVSS X16, (R8)")
-	g.p("VMOVSS X6, 4(R8)")
-	g.ret()
-
-	g.fn(": y = gate·σ(gate)·up.", "silu", "(n int, gate, up, y *float32)", 4)
-	g.arguments("gate:SI up:R8 y:DI")
-	g.loadExp()
-	g.p("VPXORQ Z18, Z18, Z18")
-	g.over("SI R8 DI", func(p emit) {
-		p("VMOVUPS.{Z} (SI), {K}, Z4")
-		p("VMOVUPS.{Z} (R8), {K}, Z5")
-		p("VSUBPS Z4, Z18, Z0")
-		g.exp(0, 27)
-		p("VADDPS Z20, Z0, Z0")
-		p("VDIVPS Z0, Z4, Z0")
-		p("VMULPS Z0, Z5, Z0")
-		p("VMOVUPS Z0, {K}, (DI)")
-	})
-	g.ret()
+	v.ret()
 
 	// With e = exp(-|gate|) the larger of σ and 1-σ is 1/(1+e), the smaller
 	// e/(1+e): neither overflows nor loses digits.
-	g.fn(": dgate = dy·up·σ·(1+gate·(1-σ)), dup = dy·gate·σ.", "siluGrad", "(n int, gate, up, dy, dgate, dup *float32)", 6)
-	g.arguments("gate:SI up:R8 dy:R9 dgate:DI dup:R10")
-	g.loadExp()
-	g.p("VBROADCASTSS exp%s<>+%d(SB), Z19", g.suffix, 4*len(expConstants))
-	g.p("VPXORQ Z18, Z18, Z18")
-	g.over("SI R8 R9 DI R10", func(p emit) {
-		p("VMOVUPS.{Z} (SI), {K}, Z4")
-		p("VMOVUPS.{Z} (R8), {K}, Z5")
-		p("VMOVUPS.{Z} (R9), {K}, Z6")
-		p("VPORD Z19, Z4, Z0")
-		g.exp(0, 27)
-		p("VADDPS Z20, Z0, Z1")
-		p("VDIVPS Z1, Z20, Z1")
-		p("VMULPS Z1, Z0, Z0")
-		p("VCMPPS $1, Z18, Z4, K2")
-		p("VBLENDMPS Z0, Z1, K2, Z2") // σ
-		p("VBLENDMPS Z1, Z0, K2, Z0") // 1-σ
-		p("VMULPS Z2, Z6, Z6")
-		p("VFMADD213PS Z20, Z4, Z0")
-		p("VMULPS Z5, Z0, Z0")
-		p("VMULPS Z6, Z0, Z0")
-		p("VMULPS Z4, Z6, Z6")
-		p("VMOVUPS Z0, {K}, (DI)")
-		p("VMOVUPS Z6, {K}, (R10)")
+	v.fn(": dgate = dy·up·σ·(1+gate·(1-σ)), dup = dy·gate·σ.", "siluGrad", "gate up dy dgate dup", "", false)
+	v.constants()
+	v.over(5, 1, func(int) {
+		v.load(4, 0)
+		v.load(5, 1)
+		v.load(6, 2)
+		v.op("OR", 0, 4, sign)
+		exp(v, 0)
+		v.op("ADD", 2, 0, one)
+		v.move(1, one)
+		v.op("DIV", 1, 1, 2)
+		v.op("MUL", 0, 0, 1)
+		v.bySign(2, 4, 0, 1) // σ
+		v.bySign(3, 4, 1, 0) // 1-σ
+		v.op("MUL", 6, 6, 2)
+		v.move(0, one)
+		v.fma(0, 4, 3)
+		v.op("MUL", 0, 0, 6)
+		v.op("MUL", 0, 0, 5)
+		v.op("MUL", 6, 6, 4)
+		v.store(0, 3)
+		v.store(6, 4)
 	})
-	g.ret()
+	v.ret()
 }
 
-// reductions return a number of one or more vectors; lanes are folded at the end.
-func (g *gen) reductions() {
-	g.open(": returns the largest element; n > 0.", "largest", "(n int, x *float32) float32", 20)
-	g.arguments("x:SI")
-	g.p("VBROADCASTSS (SI), Z16")
-	g.over("SI", func(p emit) {
-		p("VMOVUPS.{Z} (SI), {K}, Z0")
-		p("VMAXPS Z0, Z16, {K}, Z16")
-	})
-	g.reduce("VMAXPS", 16)
-	g.p("VMOVSS X16, ret+16(FP)")
-	g.ret()
+// reductions return a number of one or more vectors. Each copy of the loop's
+// body has an accumulator of its own, from 8 on.
+func reductions(v vectors) {
+	const accumulator, copies = 8, 4
+	total := func(op string) {
+		for c := 1; c < copies; c++ {
+			v.op(op, accumulator, accumulator, accumulator+c)
+		}
+		v.reduce(op, accumulator)
+		v.result(accumulator)
+		v.ret()
+	}
+	zero := func() {
+		for c := range copies {
+			v.op("XOR", accumulator+c, accumulator+c, accumulator+c)
+		}
+	}
 
-	g.open(": returns Σ x·y.", "dot", "(n int, x, y *float32) float32", 28)
-	g.arguments("x:SI y:DI")
-	g.p("VPXORQ Z16, Z16, Z16")
-	g.over("SI DI", func(p emit) {
-		p("VMOVUPS.{Z} (SI), {K}, Z0")
-		p("VMOVUPS.{Z} (DI), {K}, Z1")
-		p("VFMADD231PS Z0, Z1, Z16")
+	v.fn(": returns the largest element; n > 0.", "largest", "x", "", true)
+	for c := range copies {
+		v.element(accumulator+c, 0, 0)
+	}
+	v.over(1, copies, func(c int) {
+		v.load(0, 0)
+		v.fill(0, accumulator+c)
+		v.op("MAX", accumulator+c, accumulator+c, 0)
 	})
-	g.reduce("VADDPS", 16)
-	g.p("VMOVSS X16, ret+24(FP)")
-	g.ret()
+	total("MAX")
 
-	g.open(": returns Σ x·y·z.", "dot3", "(n int, x, y, z *float32) float32", 36)
-	g.arguments("x:SI y:DI z:R8")
-	g.p("VPXORQ Z16, Z16, Z16")
-	g.over("SI DI R8", func(p emit) {
-		p("VMOVUPS.{Z} (SI), {K}, Z0")
-		p("VMULPS.{Z} (DI), Z0, {K}, Z0")
-		p("VMOVUPS.{Z} (R8), {K}, Z1")
-		p("VFMADD231PS Z0, Z1, Z16")
+	v.fn(": returns Σ x·y.", "dot", "x y", "", true)
+	zero()
+	v.over(2, copies, func(c int) {
+		v.load(0, 0)
+		v.load(1, 1)
+		v.fma(accumulator+c, 0, 1)
 	})
-	g.reduce("VADDPS", 16)
-	g.p("VMOVSS X16, ret+32(FP)")
-	g.ret()
+	total("ADD")
+
+	v.fn(": returns Σ x·y·z.", "dot3", "x y z", "", true)
+	zero()
+	v.over(3, copies, func(c int) {
+		v.load(0, 0)
+		v.load(1, 1)
+		v.load(2, 2)
+		v.op("MUL", 0, 0, 1)
+		v.fma(accumulator+c, 0, 2)
+	})
+	total("ADD")
 }
 
-func (g *gen) elementwise() {
-	g.open(": y = s·x.", "scale", "(n int, x, y *float32, s float32)", 28)
-	g.arguments("x:SI y:DI")
-	g.p("VBROADCASTSS s+24(FP), Z19")
-	g.over("SI DI", func(p emit) {
-		p("VMULPS.{Z} (SI), Z19, {K}, Z0")
-		p("VMOVUPS Z0, {K}, (DI)")
+func elementwise(v vectors) {
+	const s, copies = 8, 2
+	v.fn(": y = s·x.", "scale", "x y", "s", false)
+	v.scalar(s, "s")
+	v.over(2, copies, func(int) {
+		v.load(0, 0)
+		v.op("MUL", 0, 0, s)
+		v.store(0, 1)
 	})
-	g.ret()
+	v.ret()
 
-	g.open(": y += s·x.", "axpy", "(n int, x, y *float32, s float32)", 28)
-	g.arguments("x:SI y:DI")
-	g.p("VBROADCASTSS s+24(FP), Z19")
-	g.over("SI DI", func(p emit) {
-		p("VMOVUPS.{Z} (SI), {K}, Z0")
-		p("VMOVUPS.{Z} (DI), {K}, Z1")
-		p("VFMADD231PS Z0, Z19, Z1")
-		p("VMOVUPS Z1, {K}, (DI)")
+	v.fn(": y += s·x.", "axpy", "x y", "s", false)
+	v.scalar(s, "s")
+	v.over(2, copies, func(int) {
+		v.load(0, 0)
+		v.load(1, 1)
+		v.fma(1, 0, s)
+		v.store(1, 1)
 	})
-	g.ret()
+	v.ret()
 
-	g.open(": z = s·x·y.", "product", "(n int, x, y, z *float32, s float32)", 36)
-	g.arguments("x:SI y:R8 z:DI")
-	g.p("VBROADCASTSS s+32(FP), Z19")
-	g.over("SI R8 DI", func(p emit) {
-		p("VMULPS.{Z} (SI), Z19, {K}, Z0")
-		p("VMULPS.{Z} (R8), Z0, {K}, Z0")
-		p("VMOVUPS Z0, {K}, (DI)")
+	v.fn(": z = s·x·y.", "product", "x y z", "s", false)
+	v.scalar(s, "s")
+	v.over(3, copies, func(int) {
+		v.load(0, 0)
+		v.load(1, 1)
+		v.op("MUL", 0, 0, s)
+		v.op("MUL", 0, 0, 1)
+		v.store(0, 2)
 	})
-	g.ret()
+	v.ret()
 
-	g.open(": z += s·x·y.", "addProduct", "(n int, x, y, z *float32, s float32)", 36)
-	g.arguments("x:SI y:R8 z:DI")
-	g.p("VBROADCASTSS s+32(FP), Z19")
-	g.over("SI R8 DI", func(p emit) {
-		p("VMULPS.{Z} (SI), Z19, {K}, Z0")
-		p("VMOVUPS.{Z} (R8), {K}, Z1")
-		p("VMOVUPS.{Z} (DI), {K}, Z2")
-		p("VFMADD231PS Z0, Z1, Z2")
-		p("VMOVUPS Z2, {K}, (DI)")
+	v.fn(": z += s·x·y.", "addProduct", "x y z", "s", false)
+	v.scalar(s, "s")
+	v.over(3, copies, func(int) {
+		v.load(0, 0)
+		v.load(1, 1)
+		v.load(2, 2)
+		v.op("MUL", 0, 0, s)
+		v.fma(2, 0, 1)
+		v.store(2, 2)
 	})
-	g.ret()
+	v.ret()
 
-	g.open(": dx = keep·dx + r·(dy·gain - k·x).", "normGrad", "(n int, x, dy, gain, dx *float32, r, k, keep float32)", 52)
-	g.arguments("x:SI dy:R8 gain:R9 dx:DI")
-	g.p("VBROADCASTSS r+40(FP), Z19")
-	g.p("VBROADCASTSS k+44(FP), Z18")
-	g.p("VBROADCASTSS keep+48(FP), Z17")
-	g.over("SI R8 R9 DI", func(p emit) {
-		p("VMULPS.{Z} (SI), Z18, {K}, Z0")
-		p("VMOVUPS.{Z} (R8), {K}, Z1")
-		p("VMOVUPS.{Z} (R9), {K}, Z2")
-		p("VFMSUB213PS Z0, Z2, Z1")
-		p("VMULPS Z19, Z1, Z1")
-		p("VMOVUPS.{Z} (DI), {K}, Z3")
-		p("VFMADD231PS Z3, Z17, Z1")
-		p("VMOVUPS Z1, {K}, (DI)")
+	const r, k, keep = 8, 9, 10
+	v.fn(": dx = keep·dx + r·(dy·gain - k·x).", "normGrad", "x dy gain dx", "r k keep", false)
+	v.scalar(r, "r")
+	v.scalar(k, "k")
+	v.scalar(keep, "keep")
+	v.over(4, 1, func(int) {
+		v.load(0, 0)
+		v.load(1, 1)
+		v.load(2, 2)
+		v.load(3, 3)
+		v.op("MUL", 1, 1, 2)
+		v.fnma(1, 0, k)
+		v.op("MUL", 1, 1, r)
+		v.fma(1, 3, keep)
+		v.store(1, 3)
 	})
-	g.ret()
+	v.ret()
 
-	g.open(": rotates the pairs (a, b) by the angles whose cosines and sines are given; sign -1 rotates back.",
-		"rotate", "(n int, a, b, cos, sin *float32, sign float32)", 44)
-	g.arguments("a:SI b:DI cos:R8 sin:R9")
-	g.p("VBROADCASTSS sign+40(FP), Z19")
-	g.over("SI DI R8 R9", func(p emit) {
-		p("VMOVUPS.{Z} (SI), {K}, Z0")
-		p("VMOVUPS.{Z} (DI), {K}, Z1")
-		p("VMOVUPS.{Z} (R8), {K}, Z2")
-		p("VMULPS.{Z} (R9), Z19, {K}, Z3")
-		p("VMULPS Z3, Z1, Z4")
-		p("VFMSUB231PS Z2, Z0, Z4")
-		p("VMULPS Z3, Z0, Z5")
-		p("VFMADD231PS Z2, Z1, Z5")
-		p("VMOVUPS Z4, {K}, (SI)")
-		p("VMOVUPS Z5, {K}, (DI)")
+	v.fn(": rotates the pairs (a, b) by the angles whose cosines and sines are given; sign -1 rotates back.",
+		"rotate", "a b cos sin", "sign", false)
+	v.scalar(s, "sign")
+	v.over(4, 1, func(int) {
+		v.load(0, 0)
+		v.load(1, 1)
+		v.load(2, 2)
+		v.load(3, 3)
+		v.op("MUL", 3, 3, s)
+		v.op("MUL", 4, 0, 2)
+		v.fnma(4, 1, 3)
+		v.op("MUL", 5, 1, 2)
+		v.fma(5, 0, 3)
+		v.store(4, 0)
+		v.store(5, 1)
 	})
-	g.ret()
+	v.ret()
 }
 
 // adamw: the constants are scale, β1, 1-β1, β2, 1-β2, 1/√(1-β2ᵗ), ε, rate/(1-β1ᵗ)
 // and 1-rate·decay.
-func (g *gen) adamw() {
-	g.fn(": one step of AdamW; c holds its nine numbers.", "adamw", "(n int, w, m, v, grad, c *float32)", 6)
-	g.arguments("w:DI m:SI v:R8 grad:R9 c:R10")
+func adamw(v vectors) {
+	const c = 5 // their first register
+	v.fn(": one step of AdamW; c holds its nine numbers.", "adamw", "w m v grad c", "", false)
 	for i := range 9 {
-		g.p("VBROADCASTSS %d(R10), Z%d", 4*i, 20+i)
+		v.element(c+i, 4, i)
 	}
-	g.over("DI SI R8 R9", func(p emit) {
-		p("VMULPS.{Z} (R9), Z20, {K}, Z0")
-		p("VMULPS.{Z} (SI), Z21, {K}, Z1")
-		p("VFMADD231PS Z0, Z22, Z1")
-		p("VMULPS Z0, Z0, Z0")
-		p("VMULPS.{Z} (R8), Z23, {K}, Z2")
-		p("VFMADD231PS Z0, Z24, Z2")
-		p("VMOVUPS Z1, {K}, (SI)")
-		p("VMOVUPS Z2, {K}, (R8)")
-		p("VSQRTPS Z2, Z2")
-		p("VFMADD213PS Z26, Z25, Z2")
-		p("VMULPS Z27, Z1, Z1")
-		p("VDIVPS Z2, Z1, Z1")
-		p("VMULPS.{Z} (DI), Z28, {K}, Z0")
-		p("VSUBPS Z1, Z0, Z0")
-		p("VMOVUPS Z0, {K}, (DI)")
+	v.over(4, 1, func(int) {
+		v.load(0, 3)
+		v.op("MUL", 0, 0, c)
+		v.load(1, 1)
+		v.op("MUL", 1, 1, c+1)
+		v.fma(1, 0, c+2)
+		v.op("MUL", 0, 0, 0)
+		v.load(2, 2)
+		v.op("MUL", 2, 2, c+3)
+		v.fma(2, 0, c+4)
+		v.store(1, 1)
+		v.store(2, 2)
+		v.sqrt(2, 2)
+		v.move(3, c+6)
+		v.fma(3, 2, c+5)
+		v.op("MUL", 1, 1, c+7)
+		v.op("DIV", 1, 1, 3)
+		v.load(0, 0)
+		v.op("MUL", 0, 0, c+8)
+		v.op("SUB", 0, 0, 1)
+		v.store(0, 0)
 	})
-	g.ret()
+	v.ret()
+}
+
+// A signature is the arguments of a function of n elements and where they lie.
+type signature struct {
+	text     string
+	pointers []string
+	offsets  map[string]int
+	ret      int // offset of the result
+	size     int
+}
+
+func newSignature(pointers, scalars string, result bool) signature {
+	s := signature{pointers: strings.Fields(pointers), offsets: map[string]int{}}
+	names := strings.Fields(scalars)
+	s.text = "(n int, " + strings.Join(s.pointers, ", ") + " *float32"
+	if len(names) > 0 {
+		s.text += ", " + strings.Join(names, ", ") + " float32"
+	}
+	s.text += ")"
+	s.size = 8
+	for _, p := range s.pointers {
+		s.offsets[p] = s.size
+		s.size += 8
+	}
+	for _, n := range names {
+		s.offsets[n] = s.size
+		s.size += 4
+	}
+	if result {
+		s.text += " float32"
+		s.ret = (s.size + 7) &^ 7
+		s.size = s.ret + 4
+	}
+	return s
+}
+
+// argument returns the operand of an argument.
+func (s signature) argument(name string) string {
+	return fmt.Sprintf("%s+%d(FP)", name, s.offsets[name])
 }

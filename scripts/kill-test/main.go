@@ -1,0 +1,193 @@
+// Kill-test kills training runs with SIGKILL at random moments, goes on with
+// them, and compares the adapters that they end in with that of a run that
+// nothing interrupted.
+//
+//	kill-test -graft BINARY -model DIR [-kills 50] [-seed 1]
+//
+// Every second kill waits for a snapshot to be written and hits that. Each time
+// a run goes on it does so with another number of workers and another size of
+// batches in memory, which change no bit. The test fails if an adapter differs,
+// if fewer than half of the kills hit a run at work, or if none hit the writing
+// of a snapshot.
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+var (
+	binary = flag.String("graft", "", "the command graft")
+	model  = flag.String("model", "", "directory of the base")
+	kills  = flag.Int("kills", 50, "how many")
+	seed   = flag.Uint64("seed", 1, "of the moments")
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("kill-test: ")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "kill-test-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	t := &test{dir: dir, random: rand.New(rand.NewPCG(*seed, 0))}
+	err = t.run()
+	os.RemoveAll(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// A test counts what its kills hit.
+type test struct {
+	dir    string
+	random *rand.Rand
+	whole  []byte        // hash of the uninterrupted run's adapter
+	took   time.Duration // by it
+
+	killed, atWork, inSnapshot, resumed, runs int
+}
+
+func (t *test) run() error {
+	if err := t.uninterrupted(); err != nil {
+		return err
+	}
+	for t.killed < *kills {
+		if err := t.interrupted(); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%d kills of %d runs: %d at work, %d of them while a snapshot was written; %d went on from a snapshot; every adapter has the bytes of the uninterrupted run, %x\n",
+		t.killed, t.runs, t.atWork, t.inSnapshot, t.resumed, t.whole[:8])
+	switch {
+	case t.atWork*2 < t.killed:
+		return fmt.Errorf("only %d of %d kills hit a run at work", t.atWork, t.killed)
+	case t.inSnapshot == 0:
+		return errors.New("no kill hit the writing of a snapshot")
+	case t.resumed*2 < t.killed:
+		return fmt.Errorf("only %d of %d kills left a snapshot to go on from", t.resumed, t.killed)
+	}
+	return nil
+}
+
+// uninterrupted trains the adapter that all others must equal.
+func (t *test) uninterrupted() error {
+	var lines strings.Builder
+	for i := range 24 {
+		fmt.Fprintf(&lines, "{\"prompt\":\"Once upon a time\",\"completion\":\", there were %d birds%s.\"}\n", i, strings.Repeat(" and a cat", i%5))
+	}
+	if err := os.WriteFile(filepath.Join(t.dir, "data.jsonl"), []byte(lines.String()), 0o666); err != nil {
+		return err
+	}
+	start := time.Now()
+	if out, err := t.train("whole").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	t.took = time.Since(start)
+	var err error
+	t.whole, err = t.hash("whole")
+	return err
+}
+
+// train is the command of a run that saves after every second step.
+func (t *test) train(name string, more ...string) *exec.Cmd {
+	args := []string{
+		"train", "--model", *model, "--data", filepath.Join(t.dir, "data.jsonl"), "--out", filepath.Join(t.dir, name), "--epochs", "6", "--batch", "4",
+		"--rank", "32", "--dropout", "0.1", "--lr", "0.005", "--save-every", "2", "--eval", filepath.Join(t.dir, "data.jsonl"), "--eval-every", "5",
+	}
+	return exec.Command(*binary, append(args, more...)...)
+}
+
+func (t *test) hash(name string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(t.dir, name, "adapter_model.safetensors"))
+	sum := sha256.Sum256(text)
+	return sum[:], err
+}
+
+// interrupted kills one run up to three times, lets it go on to its end, and
+// compares.
+func (t *test) interrupted() error {
+	t.runs++
+	name := fmt.Sprint("run", t.runs)
+	defer os.RemoveAll(filepath.Join(t.dir, name))
+	for range 1 + t.random.IntN(3) {
+		if ended, err := t.kill(name); err != nil || ended {
+			break
+		}
+	}
+	out, err := t.again(name).CombinedOutput()
+	if err != nil && !strings.Contains(string(out), "holds an adapter already") { // it ended before the kill
+		return fmt.Errorf("%s: %w\n%s", name, err, out)
+	}
+	if strings.Contains(string(out), "resumed from") {
+		t.resumed++
+	}
+	got, err := t.hash(name)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(got, t.whole) {
+		return fmt.Errorf("%s: adapter %x, that of the uninterrupted run is %x\n%s", name, got[:8], t.whole[:8], out)
+	}
+	return nil
+}
+
+// again starts or goes on with a run, by other workers and batches.
+func (t *test) again(name string) *exec.Cmd {
+	workers, micro := []int{1, 2, 5}[t.random.IntN(3)], []int{1, 40, 100, 2048}[t.random.IntN(4)]
+	return t.train(name, "--resume", "--device", fmt.Sprint("cpu:", workers), "--micro-tokens", fmt.Sprint(micro))
+}
+
+// kill starts a run, or goes on with it, and kills it. It reports whether the run
+// had ended before.
+func (t *test) kill(name string) (ended bool, err error) {
+	cmd := t.again(name)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		return false, err
+	}
+	moment := time.Duration(t.random.Float64() * float64(t.took))
+	time.Sleep(moment)
+	if t.killed%2 == 1 {
+		t.awaitWriting(name, t.took)
+	}
+	cmd.Process.Kill()
+	ended = cmd.Wait() == nil
+	t.killed++
+	if strings.Contains(said.String(), "resumed from") {
+		t.resumed++
+	}
+	if !ended && strings.Contains(said.String(), "parameters of") {
+		t.atWork++
+		if t.writing(name) {
+			t.inSnapshot++
+		}
+	}
+	return ended, nil
+}
+
+// awaitWriting waits until a snapshot is being written, for a while.
+func (t *test) awaitWriting(name string, limit time.Duration) {
+	for end := time.Now().Add(limit); time.Now().Before(end) && !t.writing(name); {
+		time.Sleep(50 * time.Microsecond)
+	}
+	time.Sleep(time.Duration(t.random.IntN(3000)) * time.Microsecond)
+}
+
+// writing reports whether a snapshot is half written.
+func (t *test) writing(name string) bool {
+	found, _ := filepath.Glob(filepath.Join(t.dir, name, "snapshots", ".partial-*"))
+	return len(found) > 0
+}
