@@ -43,11 +43,10 @@ func device(t *testing.T) kernels.Device {
 }
 
 // samples are n random sequences of different lengths.
-func samples(n int) *data.Set {
-	s := &data.Set{}
+func samples(n int) (s data.List) {
 	for i := range n {
 		ids := tiny.Tokens(5+i*7%23, uint64(i))
-		s.Samples = append(s.Samples, data.Sample{Tokens: ids, Labels: slices.Clone(ids)})
+		s = append(s, data.Sample{Tokens: ids, Labels: slices.Clone(ids)})
 	}
 	return s
 }

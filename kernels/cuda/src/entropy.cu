@@ -22,11 +22,13 @@ INLINE int first_largest(const float *row, int cols, float top, float *scratch) 
 	return index < cols ? (int)index : 0;
 }
 
-// cross_entropy replaces logits by weight·(softmax - onehot) and writes loss,
-// entropy and hit. The denominator is kept as 1 + rest, rest the sum over all but
+// cross_entropy replaces logits by weight times the gradient of the objective,
+// p·share - even and at the target p·share - (1-smoothing) - even, and writes
+// loss, entropy and hit. The denominator is kept as 1 + rest, rest the sum over all but
 // the largest logit, so that neither log1p(rest) nor -rest/(1+rest), the gradient
 // at a sure target, rounds to 0. Indices are exact as floats below 2^24.
-KERNEL(cross_entropy, 256, 1, float *stats, float *logits, const float *weights, const int *targets, int cols) {
+KERNEL(cross_entropy, 256, 1, float *stats, float *logits, const float *weights, const int *targets, int cols, float smoothing,
+       float penalty) {
 	SHARED(shared);
 	float *scratch = (float *)shared;
 	size_t i = blockIdx.x;
@@ -45,16 +47,20 @@ KERNEL(cross_entropy, 256, 1, float *stats, float *logits, const float *weights,
 	float z = 1.f + rest, weight = weights[i];
 	int target = targets[i];
 	float at_target = row[target];
+	double log_z = log1p_exact(rest);
 	if (threadIdx.x == 0) {
-		double log_z = log1p_exact(rest);
 		stats[3 * i] = (float)(log_z + (top - at_target));
 		stats[3 * i + 1] = (float)(log_z - weighted / z);
 		stats[3 * i + 2] = at_target == top ? 1.f : 0.f;
 	}
+	float grown = 2.f * penalty * (float)(top + log_z), even = smoothing / cols;  // share - 1
 	__syncthreads();  // at_target has been read
 	for (int c = threadIdx.x; c < cols; c += blockDim.x) {
-		float p = exp_near(row[c] - top) / z;
-		if (c == target) p = c == best ? -rest / z : p - 1.f;
-		row[c] = weight * p;
+		float p = exp_near(row[c] - top) / z, gradient = p + grown * p - even;
+		if (c == target) {
+			float miss = c == best ? -rest / z : p - 1.f;
+			gradient = miss + (grown * (1.f + miss) + smoothing - even);
+		}
+		row[c] = weight * gradient;
 	}
 }
