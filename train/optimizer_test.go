@@ -290,7 +290,7 @@ func TestSwapAverage(t *testing.T) {
 	}
 }
 
-// A budget of tokens takes as many samples as reach it, epoch by epoch.
+// A budget of tokens takes as many samples as stay within it, epoch by epoch.
 func TestBatchTokens(t *testing.T) {
 	m, _ := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
 	set := randomSet(11)
@@ -305,12 +305,45 @@ func TestBatchTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		end := s.Epoch == 1 || s.Epoch == 2
-		if s.Tokens < 40 && !end || s.Tokens >= 40+27 {
+		if s.Tokens <= 40-27 && !end || s.Tokens > 40 {
 			t.Errorf("step %d has %d tokens", s.N, s.Tokens)
 		}
 		n, tokens = s.N, tokens+s.Tokens
 	}
 	if n != run.Total || n < 6 || tokens != 2*set.Tokens() {
 		t.Errorf("%d steps of %d, %d tokens", n, run.Total, tokens)
+	}
+}
+
+// BenchmarkStep steps 2 million parameters in matrices of an adapter's shapes.
+func BenchmarkStep(b *testing.B) {
+	dev := cpu.New(0)
+	var ps []*model.Param
+	for range 64 {
+		for _, shape := range [][2]int{{16, 1024}, {1024, 16}} {
+			p, err := model.NewParam(dev, "x", shape[0], shape[1])
+			if err != nil {
+				b.Fatal(err)
+			}
+			ps = append(ps, p)
+		}
+	}
+	for a := range algorithmNames {
+		b.Run(Algorithm(a).String(), func(b *testing.B) {
+			o, err := NewOptimizer(dev, ps, Config{Optimizer: Algorithm(a)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer o.Close()
+			b.SetBytes(4 * 64 * 2 * 16 * 1024)
+			for b.Loop() {
+				for _, p := range ps {
+					dev.Fill(p.Grad, 1e-3)
+				}
+				if err := o.Step(1e-4, 1); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
