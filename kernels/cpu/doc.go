@@ -9,6 +9,7 @@
 //	avx512      AVX-512 F, BW, DQ and VL
 //	avx512bf16  the same with BF16: products in bfloat16
 //	amx         the same with AMX-BF16: by the matrix unit, on Linux
+//	neon        what every arm64 processor has
 //
 // and the best that the processor has is taken. GRAFT_CPU=generic or one of
 // these names forces another, the build tag purego leaves the assembly out.

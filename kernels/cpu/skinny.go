@@ -53,28 +53,31 @@ func (g *gemm) wide() int { return ceil(g.n, panel) * g.width }
 
 func (t *tall) task(task int) {
 	g := (*gemm)(t)
-	for i := task * g.height; i < min(g.panels, (task+1)*g.height); i++ {
-		g.rowsOfFew(i, g.packed, g.wide())
+	lent := g.borrow(g.stride)
+	defer g.giveBack(lent)
+	first, last := task*g.height, min(g.panels, (task+1)*g.height)
+	for from := 0; from < g.k; from += g.block {
+		to := min(g.k, from+g.block)
+		for i := first; i < last; i++ {
+			g.addToFew(i, from, to, lent.f32)
+		}
 	}
 }
 
-// rowsOfFew computes the rows of panel i of A.
-func (g *gemm) rowsOfFew(i int, b []float32, wide int) {
+// addToFew adds the elements from, to of the summed dimension to the rows of
+// panel i of A.
+func (g *gemm) addToFew(i, from, to int, room []float32) {
 	rows := min(panel, g.m-i*panel)
-	lent := g.borrow(g.stride)
-	defer g.giveBack(lent)
-	for from := 0; from < g.k; from += g.block {
-		to := min(g.k, from+g.block)
-		a, row, step := g.a.direct(i*panel, from)
-		if rows < panel {
-			g.packA(lent.f32, i*panel, rows, from, to)
-			a, row, step = unsafe.Pointer(&lent.f32[0]), 4, 4*panel
-		}
-		for j := 0; j < g.n; j += panel {
-			cols := min(panel, g.n-j)
-			g.simd.directF32(to-from, a, row, step, unsafe.Pointer(&b[from/g.block*wide+j/panel*g.width]), 4*panel,
-				&g.c[i*panel*g.ldc+j], g.ldc, rows, 1<<cols-1, flag(g.acc || from > 0), g.alpha)
-		}
+	a, row, step := g.a.direct(i*panel, from)
+	if rows < panel {
+		g.packA(room, i*panel, rows, from, to)
+		a, row, step = unsafe.Pointer(&room[0]), 4, 4*panel
+	}
+	b := g.packed[from/g.block*g.wide():]
+	for j := 0; j < g.n; j += panel {
+		cols := min(panel, g.n-j)
+		g.simd.directF32(to-from, a, row, step, unsafe.Pointer(&b[j/panel*g.width]), 4*panel,
+			&g.c[i*panel*g.ldc+j], g.ldc, rows, 1<<cols-1, flag(g.acc || from > 0), g.alpha)
 	}
 }
 
