@@ -34,6 +34,7 @@ type stack struct {
 type block struct {
 	mem  Mem
 	size int
+	top  int     // most elements ever used
 	host []int32 // only for Int32
 }
 
@@ -84,6 +85,25 @@ func (a *Arena) Elements(k Kind) (n int) {
 	return n
 }
 
+// Touched returns how many elements of a kind were ever in use in its blocks.
+// Where memory comes from the system page by page, only they take any.
+func (a *Arena) Touched(k Kind) (n int) {
+	for _, b := range a.kinds[k].blocks {
+		n += b.top
+	}
+	return n
+}
+
+// Used returns how many elements of a kind are in use, with what was left over
+// at the ends of blocks.
+func (a *Arena) Used(k Kind) (n int) {
+	s := &a.kinds[k]
+	for _, b := range s.blocks[:min(s.at, len(s.blocks))] {
+		n += b.size
+	}
+	return n + s.used
+}
+
 // Free gives the arena's memory back to the device.
 func (a *Arena) Free() {
 	for i := range a.kinds {
@@ -106,11 +126,13 @@ func (a *Arena) take(k Kind, n int) (*block, int) {
 	for ; s.at < len(s.blocks); s.at, s.used = s.at+1, 0 {
 		if b := &s.blocks[s.at]; s.used+n <= b.size {
 			s.used += n
+			b.top = max(b.top, s.used)
 			return b, s.used - n
 		}
 	}
 	a.grow(k, n)
 	s.used = n
+	s.blocks[s.at].top = n
 	return &s.blocks[s.at], 0
 }
 

@@ -56,6 +56,24 @@ func TestArenaTensorsFitTheirMemory(t *testing.T) {
 	}
 }
 
+func TestArenaTouched(t *testing.T) {
+	a := NewArena(&fake{})
+	mark := a.Mark()
+	a.Float32(1, 100)               // 112 with its padding
+	a.Float32(1, blockElements-100) // does not fit behind it
+	if n := a.Touched(Float32); n != 112+blockElements-96 {
+		t.Errorf("%d elements touched", n)
+	}
+	if n := a.Used(Float32); n != 2*blockElements-96 {
+		t.Errorf("%d elements used", n)
+	}
+	a.Release(mark)
+	a.Float32(1, 16)
+	if n, used := a.Touched(Float32), a.Used(Float32); n != 112+blockElements-96 || used != 16 || a.Touched(Activation) != 0 || a.Used(Activation) != 0 {
+		t.Errorf("after Release: %d elements touched, %d used", n, used)
+	}
+}
+
 func TestArenaRelease(t *testing.T) {
 	a := NewArena(&fake{})
 	a.Float32(3, 5)

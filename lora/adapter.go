@@ -24,6 +24,9 @@ func Attach(m *model.Model, c Config) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.IsOutline() {
+		return a, nil
+	}
 	for _, b := range a.branches {
 		values := make([]float32, b.a.Value.Len())
 		random.New(c.Seed, random.Adapter, uint64(b.site)).Uniform(values, 1/math.Sqrt(float64(b.linear.In())))

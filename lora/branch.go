@@ -22,7 +22,7 @@ type branch struct {
 
 // String tells what decides the branch's arithmetic beside its parameters.
 func (b *branch) String() string {
-	return fmt.Sprintf("lora rank %d scale %v dropout %v%s", b.a.Value.Rows, b.scale, b.dropout, map[bool]string{true: " merge-aware"}[b.aware.on])
+	return fmt.Sprintf("lora rank %d scale %v dropout %v", b.a.Value.Rows, b.scale, b.dropout)
 }
 
 // Params returns A and B.

@@ -22,9 +22,11 @@ type attentionSaved struct {
 func (a *Attention) Forward(p *Pass, y, x kernels.Tensor, layer int) attentionSaved {
 	t := x.Rows
 	s := attentionSaved{x: x, v: p.Arena.Activation(t, a.KVHeads*a.Width)}
-	s.q, s.qNorm = a.rotated(p, &a.Q, a.QNorm, x, a.Heads)
-	s.k, s.kNorm = a.rotated(p, &a.K, a.KNorm, x, a.KVHeads)
-	a.V.Forward(p, s.v, x, false)
+	p.held(x, func() {
+		s.q, s.qNorm = a.rotated(p, &a.Q, a.QNorm, x, a.Heads)
+		s.k, s.kNorm = a.rotated(p, &a.K, a.KNorm, x, a.KVHeads)
+		a.V.Forward(p, s.v, x, false)
+	})
 	k, v := s.k, s.v
 	if p.cache != nil {
 		k, v = p.cache.put(p, layer, k, v)
@@ -69,9 +71,11 @@ func (a *Attention) Backward(p *Pass, dx, dy kernels.Tensor, s attentionSaved) {
 	p.dev.AttentionGrad(dq, dk, dv, dout, s.out, s.lse, s.q, s.k, s.v, a.shape(p))
 	dq = a.unrotated(p, dq, s.qNorm, a.QNorm, a.Heads)
 	dk = a.unrotated(p, dk, s.kNorm, a.KNorm, a.KVHeads)
-	a.Q.Backward(p, dx, dq, s.x, false)
-	a.K.Backward(p, dx, dk, s.x, true)
-	a.V.Backward(p, dx, dv, s.x, true)
+	p.held(s.x, func() {
+		a.Q.Backward(p, dx, dq, s.x, false)
+		a.K.Backward(p, dx, dk, s.x, true)
+		a.V.Backward(p, dx, dv, s.x, true)
+	})
 }
 
 // unrotated returns the gradient before rotation and norm.

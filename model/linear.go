@@ -68,6 +68,8 @@ func appendParam(ps []*Param, more ...*Param) []*Param {
 
 // Forward writes y, or adds to it with acc. x [T, in], y [T, out].
 func (l *Linear) Forward(p *Pass, y, x kernels.Tensor, acc bool) {
+	kernels.Hold(p.dev, x)
+	defer kernels.Release(p.dev, x)
 	w, replaced := l.weight()
 	p.dev.MatMul(y, x, w, 1, acc)
 	if !l.Bias.None() {
@@ -91,6 +93,8 @@ func (l *Linear) weight() (w kernels.Matrix, replaced bool) {
 // Backward writes dx, or adds to it with acc, unless dx is none, and adds to
 // the gradients of what trains: dx = dy·W + Δᵀ(dy), dW += dyᵀ·x, db += Σ dy.
 func (l *Linear) Backward(p *Pass, dx, dy, x kernels.Tensor, acc bool) {
+	kernels.Hold(p.dev, dy)
+	defer kernels.Release(p.dev, dy)
 	w, replaced := l.weight()
 	if !dx.None() {
 		p.dev.MatMulGradInput(dx, dy, w, 1, acc)

@@ -109,6 +109,7 @@ type loader struct {
 	options Options
 	used    map[string]bool
 	parts   map[string][]quant.Part // of the weights that the checkpoint has quantised
+	outline *Storage                // instead of a checkpoint: weights without content
 	faults  []error
 }
 
@@ -240,6 +241,9 @@ var dtypeOf = map[kernels.Format]safetensors.DType{
 
 // weight uploads a linear layer's weight, quantised if it is stored so or is to be.
 func (l *loader) weight(name string, rows, cols int) kernels.Matrix {
+	if l.outline != nil {
+		return l.outlined(rows, cols, true)
+	}
 	if parts := l.parts[name]; len(parts) > 0 {
 		t, err := quant.FromParts(parts)
 		return l.quantized(name, t, err, rows, cols)
@@ -293,6 +297,9 @@ func (m *Model) newQuantized(name string, t *quant.Tensor) (kernels.Matrix, erro
 
 // matrix uploads a weight in the format it is stored in, F64 as float32.
 func (l *loader) matrix(name string, rows, cols int) (w kernels.Matrix) {
+	if l.outline != nil {
+		return l.outlined(rows, cols, false)
+	}
 	t, ok := l.tensor(name, rows, cols)
 	if !ok {
 		return w
@@ -317,6 +324,10 @@ func (l *loader) matrix(name string, rows, cols int) (w kernels.Matrix) {
 
 // vector uploads a bias or a norm's gain in float32.
 func (l *loader) vector(name string, n int) (v kernels.Tensor) {
+	if l.outline != nil {
+		v, _ = l.m.float32s(1, n, make([]float32, n)) // planning devices have no end
+		return v
+	}
 	t, ok := l.tensor(name, n)
 	if !ok {
 		return v

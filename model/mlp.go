@@ -13,8 +13,10 @@ type mlpSaved struct{ x, gate, up, hidden kernels.Tensor }
 func (m *MLP) Forward(p *Pass, y, x kernels.Tensor) mlpSaved {
 	s := mlpSaved{x: x, gate: p.Arena.Activation(x.Rows, m.Gate.Out())}
 	s.up, s.hidden = p.Arena.Like(s.gate), p.Arena.Like(s.gate)
-	m.Gate.Forward(p, s.gate, x, false)
-	m.Up.Forward(p, s.up, x, false)
+	p.held(x, func() {
+		m.Gate.Forward(p, s.gate, x, false)
+		m.Up.Forward(p, s.up, x, false)
+	})
 	p.dev.SwiGLU(s.hidden, s.gate, s.up)
 	if !y.None() {
 		m.Down.Forward(p, y, s.hidden, true)
@@ -32,8 +34,10 @@ func (m *MLP) Backward(p *Pass, dx, dy kernels.Tensor, s mlpSaved) {
 	dhidden := p.Arena.Like(s.hidden)
 	m.Down.Backward(p, dhidden, dy, s.hidden, false)
 	p.dev.SwiGLUGrad(s.gate, s.up, dhidden, s.gate, s.up)
-	m.Gate.Backward(p, dx, s.gate, s.x, false)
-	m.Up.Backward(p, dx, s.up, s.x, true)
+	p.held(s.x, func() {
+		m.Gate.Backward(p, dx, s.gate, s.x, false)
+		m.Up.Backward(p, dx, s.up, s.x, true)
+	})
 }
 
 func (m *MLP) trains() bool { return m.Gate.trains() || m.Up.trains() || m.Down.trains() }

@@ -37,6 +37,7 @@ type Model struct {
 	formats    map[string]kernels.Format // what each tensor of the checkpoint is stored in
 	quantized  map[string]*quant.Tensor  // those that are quantised
 	owned      []kernels.Mem             // given back by Close
+	outline    bool                      // nothing has content
 
 	tables struct { // of the rotary embedding, the last one in use
 		sync.Mutex
@@ -142,6 +143,15 @@ func (m *Model) trainable(name string, w kernels.Matrix) (*Param, error) {
 	m.owned = append(m.owned, p.Value.Mem, p.Grad.Mem)
 	m.Device.Expand(p.Value, w, 0)
 	m.dense(name)
+	if m.checkpoint == nil {
+		return p, nil
+	}
+	if t, ok := m.checkpoint.Tensor(name); ok {
+		if err := m.Device.Sync(); err != nil {
+			return nil, err
+		}
+		t.Release() // its values are in p now
+	}
 	return p, nil
 }
 
@@ -251,6 +261,9 @@ func (m *Model) rotations(positions int) (kernels.Tensor, error) {
 	rows := 1 << 8
 	for rows < positions {
 		rows *= 2
+	}
+	if m.outline {
+		return m.float32s(rows, m.Config.HeadDim, nil)
 	}
 	table, err := m.float32s(rows, m.Config.HeadDim, m.Config.Rope.angles(rows, m.Config.HeadDim))
 	if err == nil {

@@ -86,6 +86,13 @@ func (p *Pass) Close() {
 // Device returns the device that runs the pass.
 func (p *Pass) Device() kernels.Device { return p.dev }
 
+// held runs products that take x, which they do not change.
+func (p *Pass) held(x kernels.Tensor, products func()) {
+	kernels.Hold(p.dev, x)
+	defer kernels.Release(p.dev, x)
+	products()
+}
+
 // Folds returns the runs of the rows at hand that a parameter's gradient sums.
 func (p *Pass) Folds() kernels.Ints { return p.rows.folds }
 

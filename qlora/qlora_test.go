@@ -136,11 +136,10 @@ func TestOpenQuantized(t *testing.T) {
 	}
 }
 
-func set() *data.Set {
-	s := &data.Set{}
+func set() (s data.List) {
 	for i := range 5 {
 		ids := tiny.Tokens(6+7*i, uint64(i))
-		s.Samples = append(s.Samples, data.Sample{Tokens: ids, Labels: ids, Source: "random"})
+		s = append(s, data.Sample{Tokens: ids, Labels: ids, Source: "random"})
 	}
 	return s
 }

@@ -243,7 +243,7 @@ func TestNaNInTheData(t *testing.T) {
 	base.Tensors["model.embed_tokens.weight"].Values[2*16+3] = float32(math.NaN()) // token 2, which tiny.Tokens never gives
 	x.dir = base.Write(t)
 	set := randomSet(5)
-	set.Samples[3].Tokens[1] = 2
+	set[3].Tokens[1] = 2
 	x.set, x.config = set, Config{Batch: 1, NoShuffle: true}
 	run, _ := x.start(t)
 	events := watched(t, run, context.Background(), Care{})

@@ -19,7 +19,8 @@ type Config struct {
 	Epochs      int     // times through the set; 1 if 0
 	Steps       int     // optimiser steps, instead of Epochs
 	Batch       int     // samples a step; 16 if 0
-	BatchTokens int     // or samples until they have so many tokens
+	BatchTokens int     // or as many samples a step as have at most so many tokens; a longer one alone
+	Pack        int     // join samples into packs of at most so many tokens, which a batch then counts; 0 for none
 	MicroTokens int     // tokens in memory at once, a longer sample alone; 2048 if 0
 	Clip        float64 // largest global norm of the gradient; 1 if 0
 	NoClip      bool
@@ -88,6 +89,7 @@ func (c Config) Validate() error {
 	must(c.Epochs > 0, "%d epochs: must be positive", c.Epochs)
 	must(c.Steps >= 0, "%d steps: must not be negative", c.Steps)
 	must(c.Batch > 0, "batch of %d samples: must be positive", c.Batch)
+	must(c.Pack >= 0, "packs of %d tokens: must not be negative", c.Pack)
 	must(c.BatchTokens >= 0, "batch of %d tokens: must not be negative", c.BatchTokens)
 	must(c.MicroTokens > 0, "%d tokens at once: must be positive", c.MicroTokens)
 	must(c.Clip >= 0, "clipping at %v: must not be negative", c.Clip)

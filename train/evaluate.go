@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/seed-5afa5581/graft/data"
 	"github.com/seed-5afa5581/graft/model"
 )
 
@@ -52,35 +51,63 @@ func (e Evaluations) stale(gain float64) (n int) {
 }
 
 // Evaluate computes the loss on a set, without dropout and without keeping
-// logits, and adds it to the run's evaluations.
-func (r *Run) Evaluate(ctx context.Context, set Set) (Evaluation, error) {
-	if set.Len() == 0 {
-		return Evaluation{}, errors.New("train: evaluation: the set has no samples")
-	}
-	pass := r.model.NewPass()
-	defer pass.Close()
-	s := samples{all: make([]data.Sample, set.Len()), numbers: make([]int32, set.Len())}
-	for i := range s.all {
-		s.all[i], s.numbers[i] = set.Sample(i), int32(i)
-	}
-	var loss model.Loss
-	for at := 0; at < len(s.all); {
-		if err := ctx.Err(); err != nil {
-			return Evaluation{}, err
+// logits, and adds it to the run's evaluations. If there is an average of the
+// weights, it is what is evaluated.
+func (r *Run) Evaluate(ctx context.Context, set Set) (e Evaluation, err error) {
+	if a, ok := r.opt.(*average); ok && a.steps > 0 {
+		if err := a.swap(); err != nil {
+			return e, err
 		}
-		b, to := s.batch(at, r.Config.MicroTokens)
-		if err := pass.Loss(b, &loss); err != nil {
-			return Evaluation{}, fmt.Errorf("train: evaluation (%s): %w", s.all[at].Source, err)
-		}
-		at = to
+		defer func() { err = errors.Join(err, a.swap()) }()
 	}
+	return r.evaluate(ctx, set)
+}
+
+func (r *Run) evaluate(ctx context.Context, set Set) (Evaluation, error) {
+	loss, err := r.lossOf(ctx, set)
 	switch {
+	case ctx.Err() != nil:
+		return Evaluation{}, ctx.Err()
+	case err != nil:
+		return Evaluation{}, fmt.Errorf("train: evaluation: %w", err)
 	case loss.Labels == 0:
-		return Evaluation{}, errors.New("train: evaluation: no label carries a loss")
+		return Evaluation{}, errors.New("train: evaluation: no label of the set carries a loss")
 	case !finite(loss.Sum):
 		return Evaluation{}, fmt.Errorf("train: evaluation after step %d: the loss is %v: %s", r.state.Step, loss.Mean(), r.culprit())
 	}
 	e := Evaluation{Step: r.state.Step, Loss: loss.Mean(), Accuracy: loss.Accuracy(), Labels: loss.Labels}
 	r.state.Evaluations = append(r.state.Evaluations, e)
 	return e, nil
+}
+
+// lossOf sums the loss of all samples, as many at once as MicroTokens says.
+func (r *Run) lossOf(ctx context.Context, set Set) (loss model.Loss, err error) {
+	pass := r.model.NewPass()
+	defer pass.Close()
+	for at := 0; at < set.Len(); {
+		if err := ctx.Err(); err != nil {
+			return loss, err
+		}
+		b, n := window(set, at, r.Config.MicroTokens).batch(0, r.Config.MicroTokens)
+		if err := pass.Loss(b, &loss); err != nil {
+			return loss, fmt.Errorf("%s: %w", set.Sample(at).Source, err)
+		}
+		at += n
+	}
+	if s, ok := set.(interface{ Err() error }); ok { // samples that lie on disk
+		return loss, s.Err()
+	}
+	return loss, nil
+}
+
+// window returns the samples from number at on, until they have more tokens
+// than limit says.
+func window(set Set, at, limit int) *samples {
+	s := &samples{}
+	for tokens := 0; at < set.Len() && tokens <= limit; at++ {
+		x := set.Sample(at)
+		s.all, s.numbers = append(s.all, x), append(s.numbers, int32(at))
+		tokens += len(x.Tokens)
+	}
+	return s
 }

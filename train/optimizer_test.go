@@ -290,7 +290,7 @@ func TestSwapAverage(t *testing.T) {
 	}
 }
 
-// A budget of tokens takes as many samples as reach it, epoch by epoch.
+// A budget of tokens takes as many samples as stay within it, epoch by epoch.
 func TestBatchTokens(t *testing.T) {
 	m, _ := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
 	set := randomSet(11)
@@ -305,7 +305,7 @@ func TestBatchTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		end := s.Epoch == 1 || s.Epoch == 2
-		if s.Tokens < 40 && !end || s.Tokens >= 40+27 {
+		if s.Tokens <= 40-27 && !end || s.Tokens > 40 {
 			t.Errorf("step %d has %d tokens", s.N, s.Tokens)
 		}
 		n, tokens = s.N, tokens+s.Tokens

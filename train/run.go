@@ -22,6 +22,7 @@ type Run struct {
 
 	model  *model.Model
 	source Source
+	set    Set // that source deals from, if it is known
 	pass   *model.Pass
 	grads  *Gradients
 	opt    Optimizer
@@ -37,8 +38,8 @@ type Run struct {
 
 // A state is where a run is, beside its tensors. Snapshots hold it as JSON.
 type state struct {
-	Step   int    `json:"step"`   // whole steps done
-	Cursor Cursor `json:"cursor"` // where the step at hand begins in the data
+	Step   int         `json:"step"`   // whole steps done
+	Cursor data.Cursor `json:"cursor"` // where the step at hand begins in the data
 	// The step at hand, when it is cut in the middle: the samples whose gradients
 	// are summed, and their loss.
 	Accumulated int        `json:"accumulated"`
@@ -55,9 +56,8 @@ type state struct {
 type samples struct {
 	all     []data.Sample
 	numbers []int32
-	labels  int // that carry a loss
-	tokens  int
-	after   Cursor // where the next step begins
+	labels  int         // that carry a loss
+	after   data.Cursor // where the next step begins
 }
 
 // A clock measures the pace of one call of Steps.
@@ -69,8 +69,8 @@ type clock struct {
 // New prepares a run of what trains in m: an adapter attached to it, or weights
 // unfrozen.
 func New(m *model.Model, set Set, c Config) (*Run, error) {
-	if set.Len() == 0 {
-		return nil, errors.New("train: the set has no samples")
+	if err := c.Validate(); err != nil {
+		return nil, err
 	}
 	for i := range set.Len() {
 		s := set.Sample(i)
@@ -78,7 +78,20 @@ func New(m *model.Model, set Set, c Config) (*Run, error) {
 			return nil, fmt.Errorf("train: %s: %d tokens, more than the model's max_position_embeddings %d: set data.Config.MaxLen", s.Source, len(s.Tokens), m.Config.MaxPositions)
 		}
 	}
-	return NewFrom(m, newDealer(set, c.Seed, !c.NoShuffle), c)
+	c = c.withDefaults(m.BaseTrains())
+	b := data.BatchConfig{Batch: c.Batch, Tokens: c.BatchTokens, Pack: c.Pack, Seed: c.Seed, NoShuffle: c.NoShuffle}
+	if b.Tokens > 0 {
+		b.Batch = 0
+	}
+	source, err := data.NewBatches(set, b)
+	if err != nil {
+		return nil, err
+	}
+	r, err := NewFrom(m, source, c)
+	if err == nil {
+		r.set = set
+	}
+	return r, err
 }
 
 // NewFrom is New for samples that a Source deals.
@@ -91,9 +104,8 @@ func NewFrom(m *model.Model, source Source, c Config) (*Run, error) {
 		return nil, errors.New("train: nothing to train: attach an adapter or unfreeze weights first")
 	}
 	r := &Run{Config: c.withDefaults(m.BaseTrains()), model: m, source: source}
-	var err error
-	if r.Total, err = r.Config.steps(source); err != nil {
-		return nil, err
+	if r.Total = r.Config.Steps; r.Total == 0 {
+		r.Total = source.Steps(r.Config.Epochs)
 	}
 	if err := r.checkMergeAware(); err != nil {
 		return nil, err
@@ -101,6 +113,7 @@ func NewFrom(m *model.Model, source Source, c Config) (*Run, error) {
 	r.rate = func(n int) float64 { return r.Config.rate(n, r.Total) }
 	r.state.Cursor = source.Cursor()
 	runtime.GC() // what loading left behind, before the run takes its memory
+	var err error
 	if r.grads, err = NewGradients(m.Device, params); err != nil {
 		return nil, err
 	}
@@ -112,28 +125,6 @@ func NewFrom(m *model.Model, source Source, c Config) (*Run, error) {
 	r.pass.Seed, r.pass.Recompute, r.pass.Noise = r.Config.Seed, !r.Config.NoRecompute, r.Config.Noise
 	r.pass.Objective = kernels.CrossEntropy{Smoothing: float32(r.Config.Smoothing), Penalty: float32(r.Config.Penalty)}
 	return r, r.grads.Clear()
-}
-
-// steps returns how many the run has. A budget of tokens makes steps of as many
-// samples as the order brings, so that they are counted by dealing every epoch.
-func (c Config) steps(source Source) (n int, err error) {
-	if c.Steps > 0 {
-		return c.Steps, nil
-	}
-	if c.BatchTokens == 0 {
-		return c.Epochs * ((source.Len() + c.Batch - 1) / c.Batch), nil
-	}
-	start, s := source.Cursor(), samples{}
-	for range c.Epochs * source.Len() {
-		x, _, last, err := source.Next()
-		if err != nil {
-			return 0, fmt.Errorf("train: counting the steps: %w", err)
-		}
-		if s.tokens += len(x.Tokens); last || c.full(&s) {
-			n, s.tokens = n+1, 0
-		}
-	}
-	return n, source.Seek(start)
 }
 
 // Close gives back the memory that the run took; what it trained stays.

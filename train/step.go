@@ -58,14 +58,13 @@ func (r *Run) deal() error {
 		return nil
 	}
 	s := &samples{}
-	for last := false; !r.Config.full(s) && !last; {
-		sample, number, end, err := r.source.Next()
-		if err != nil {
-			return fmt.Errorf("train: step %d: %w", r.state.Step+1, err)
-		}
-		s.all, s.numbers = append(s.all, sample), append(s.numbers, int32(number))
-		s.labels, s.tokens = s.labels+sample.Learned(), s.tokens+len(sample.Tokens)
-		last = end
+	for _, i := range r.source.Next() {
+		sample := r.source.Sample(i)
+		s.all, s.numbers = append(s.all, sample), append(s.numbers, int32(i))
+		s.labels += sample.Learned()
+	}
+	if set, ok := r.set.(interface{ Err() error }); ok && set.Err() != nil { // samples that lie on disk
+		return fmt.Errorf("train: step %d: %w", r.state.Step+1, set.Err())
 	}
 	if s.labels == 0 {
 		return fmt.Errorf("train: step %d: no label carries a loss (%s)", r.state.Step+1, s.sources())
@@ -73,14 +72,6 @@ func (r *Run) deal() error {
 	s.after = r.source.Cursor()
 	r.step = s
 	return nil
-}
-
-// full reports whether a step needs no more samples.
-func (c Config) full(s *samples) bool {
-	if c.BatchTokens > 0 {
-		return s.tokens >= c.BatchTokens
-	}
-	return len(s.all) == c.Batch
 }
 
 // accumulate sums the gradients of the samples that the step still lacks, batch
@@ -149,7 +140,7 @@ func (r *Run) finish(lr, norm, speed float64) Step {
 	x.Step, x.Seen, x.Cursor = x.Step+1, x.Seen+len(r.step.all), r.step.after
 	x.Accumulated, x.Loss, x.Tokens, r.step = 0, model.Loss{}, 0, nil
 	return Step{
-		N: x.Step, Of: r.Total, Epoch: float64(x.Seen) / float64(r.source.Len()),
+		N: x.Step, Of: r.Total, Epoch: r.source.Passes(),
 		Loss: loss.Mean(), Smoothed: x.Trend.Mean, Alarm: alarm, Accuracy: loss.Accuracy(), Entropy: loss.Entropy / float64(loss.Labels),
 		LR: lr, GradNorm: norm, Tokens: tokens, Labels: loss.Labels, TokensPerSec: speed,
 		Memory: memory.Resident(), Left: r.clock.left(r.Total - x.Step),

@@ -22,13 +22,13 @@ import (
 )
 
 // randomSet returns samples of different lengths, their first tokens unlabelled.
-func randomSet(n int) *data.Set {
-	s := &data.Set{}
+func randomSet(n int) data.List {
+	var s data.List
 	for i := range n {
 		ids := tiny.Tokens(5+i*7%23, uint64(i))
 		labels := slices.Clone(ids)
 		labels[1] = model.IgnoreLabel
-		s.Samples = append(s.Samples, data.Sample{Tokens: ids, Labels: labels, Source: fmt.Sprintf("set.jsonl:%d", i+1)})
+		s = append(s, data.Sample{Tokens: ids, Labels: labels, Source: fmt.Sprintf("set.jsonl:%d", i+1)})
 	}
 	return s
 }
@@ -243,52 +243,6 @@ func TestEpochs(t *testing.T) {
 	}
 }
 
-// A dealer goes on from any cursor as if it had never stopped.
-func TestCursor(t *testing.T) {
-	for _, shuffle := range []bool{true, false} {
-		whole, again := newDealer(randomSet(5), 3, shuffle), newDealer(randomSet(5), 9, shuffle)
-		for i := range 12 {
-			if err := again.Seek(whole.Cursor()); err != nil {
-				t.Fatal(err)
-			}
-			s, number, last, _ := whole.Next()
-			if s2, n2, last2, _ := again.Next(); n2 != number || last2 != last || s2.Source != s.Source || last != (i%5 == 4) {
-				t.Errorf("deal %d: sample %d (%v), after Seek %d (%v)", i, number, last, n2, last2)
-			}
-			if !shuffle && number != i%5 {
-				t.Errorf("in order, deal %d is sample %d", i, number)
-			}
-		}
-	}
-	for _, c := range []Cursor{{Epoch: -1}, {Position: 5}, {Position: -1}} {
-		if err := newDealer(randomSet(5), 0, true).Seek(c); err == nil {
-			t.Errorf("%+v accepted", c)
-		}
-	}
-}
-
-func TestHashOfASet(t *testing.T) {
-	hash := func(change func(s *data.Set)) string {
-		s := randomSet(4)
-		change(s)
-		return newDealer(s, 0, false).Hash()
-	}
-	seen := map[string]string{hash(func(*data.Set) {}): "the set"}
-	for name, change := range map[string]func(s *data.Set){
-		"a token": func(s *data.Set) { s.Samples[2].Tokens[1]++ }, "a label": func(s *data.Set) { s.Samples[3].Labels[2] = model.IgnoreLabel },
-		"order": func(s *data.Set) { s.Samples[0], s.Samples[1] = s.Samples[1], s.Samples[0] }, "length": func(s *data.Set) { s.Samples = s.Samples[:3] },
-	} {
-		h := hash(change)
-		if seen[h] != "" {
-			t.Errorf("%s: the hash of %s", name, seen[h])
-		}
-		seen[h] = name
-	}
-	if seen[hash(func(s *data.Set) { s.Samples[0].Source = "elsewhere" })] != "the set" {
-		t.Error("the hash depends on where samples come from")
-	}
-}
-
 func plant(m *model.Model, p kernels.Tensor, at int, x float32) {
 	v := make([]float32, p.Len())
 	m.Device.Read(v, p)
@@ -424,17 +378,17 @@ func TestLeftGradients(t *testing.T) {
 
 func TestSetFaults(t *testing.T) {
 	m, _ := adapted(t, kernels.Checked(cpu.New(1)), lora.Config{})
-	if _, err := New(m, &data.Set{}, Config{}); err == nil || !strings.Contains(err.Error(), "no samples") {
+	if _, err := New(m, data.List{}, Config{}); err == nil || !strings.Contains(err.Error(), "no samples") {
 		t.Errorf("error %v", err)
 	}
 	long := randomSet(2)
-	long.Samples[1].Tokens = tiny.Tokens(65, 1)
+	long[1].Tokens = tiny.Tokens(65, 1)
 	if _, err := New(m, long, Config{}); err == nil || !strings.Contains(err.Error(), "set.jsonl:2: 65 tokens") {
 		t.Errorf("error %v", err)
 	}
 	mute := randomSet(2)
-	for i := range mute.Samples {
-		mute.Samples[i].Labels = slices.Repeat([]int32{model.IgnoreLabel}, len(mute.Samples[i].Tokens))
+	for i := range mute {
+		mute[i].Labels = slices.Repeat([]int32{model.IgnoreLabel}, len(mute[i].Tokens))
 	}
 	run, err := New(m, mute, Config{})
 	if err != nil {

@@ -15,7 +15,7 @@ const maxPoints = 1024
 type History struct {
 	mu          sync.Mutex
 	spent       time.Duration // in steps
-	points      []train.Step // every stride-th step
+	points      []train.Step  // every stride-th step
 	stride      int
 	last        train.Step
 	tokens      int // since the History began

@@ -34,13 +34,18 @@ func (b *bench) open(dir string, nf4 bool) (*model.Model, error) {
 
 // sets returns the records in the tokens of m: those to learn from, and those
 // held out.
-func sets(m *model.Model) (learned, heldOut *data.Set, err error) {
+func sets(m *model.Model) (learned, heldOut data.List, err error) {
 	all, err := data.Open(*records, m.Tokenizer, data.Config{MaxLen: 512})
 	if err != nil {
 		return nil, nil, err
 	}
-	n := len(all.Samples) - *held
-	return &data.Set{Samples: all.Samples[:n]}, &data.Set{Samples: all.Samples[n:]}, nil
+	defer all.Close()
+	var list data.List
+	for i := range all.Len() {
+		list = append(list, all.Sample(i))
+	}
+	n := len(list) - *held
+	return list[:n], list[n:], all.Err()
 }
 
 func (e *experiment) path() string { return filepath.Join(*adapters, e.name) }
@@ -72,7 +77,7 @@ func (b *bench) train(e *experiment) error {
 	return errors.Join(err, a.Save(e.path()), os.WriteFile(curve, text, 0o666))
 }
 
-func (e *experiment) run(m *model.Model, set *data.Set) error {
+func (e *experiment) run(m *model.Model, set data.List) error {
 	c := config
 	c.MergeAware = e.aware
 	job, err := train.New(m, set, c)
@@ -165,7 +170,7 @@ func loss(m *model.Model) (float64, error) {
 	p := m.NewPass()
 	defer p.Close()
 	var sum model.Loss
-	for _, s := range set.Samples {
+	for _, s := range set {
 		if err := p.Loss(model.Batch{Tokens: s.Tokens, Labels: s.Labels, Starts: []int32{0}}, &sum); err != nil {
 			return 0, err
 		}

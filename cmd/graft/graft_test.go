@@ -156,15 +156,17 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// A stopper stops a run after some lines.
+// A stopper stops a run after it has shown some steps.
 type stopper struct {
 	after int
 	stop  func()
 }
 
 func (s *stopper) Write(b []byte) (int, error) {
-	if s.after--; s.after == 0 {
-		s.stop()
+	if bytes.HasPrefix(b, []byte("step ")) {
+		if s.after--; s.after == 0 {
+			s.stop()
+		}
 	}
 	return len(b), nil
 }

@@ -28,7 +28,7 @@ type streams struct {
 	out, err io.Writer
 }
 
-var commands = []command{trainCommand, resumeCommand, verifyCommand, generateCommand, mergeCommand, quantizeCommand, inspectCommand}
+var commands = []command{trainCommand, planCommand, lrCommand, resumeCommand, verifyCommand, generateCommand, mergeCommand, quantizeCommand, inspectCommand}
 
 // usageError is a mistake in the command line: exit code 2.
 type usageError struct{ error }

@@ -24,13 +24,13 @@ func job(t *testing.T) []string {
 	return []string{"train", "--model", storiesDir, "--data", file, "--batch", "2", "--steps", "6", "--lr", "0.01", "--dropout", "0.1", "--seed", "3"}
 }
 
-// interrupted starts a run and stops it after some lines of progress.
-func interrupted(t *testing.T, lines int, args ...string) (out string) {
+// interrupted starts a run and stops it after some steps.
+func interrupted(t *testing.T, steps int, args ...string) (out string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var o bytes.Buffer
-	if code := run(ctx, streams{nil, &o, &stopper{after: lines, stop: cancel}}, args); code != 0 {
+	if code := run(ctx, streams{nil, &o, &stopper{after: steps, stop: cancel}}, args); code != 0 {
 		t.Fatalf("exit %d: %s", code, o.String())
 	}
 	return o.String()
@@ -51,7 +51,7 @@ func TestInterruptAndResume(t *testing.T) {
 	args, dir := job(t), t.TempDir()
 	whole, cut := filepath.Join(dir, "whole"), filepath.Join(dir, "a cut")
 	must(t, append(args, "--out", whole)...)
-	out := interrupted(t, 3, append(args, "--out", cut)...)
+	out := interrupted(t, 2, append(args, "--out", cut)...)
 	if !strings.Contains(out, "interrupted after 2 of 6 steps; go on with\n\n  graft resume '"+cut+"'\n") {
 		t.Errorf("it says %s", out)
 	}
@@ -74,7 +74,7 @@ func TestInterruptAndResume(t *testing.T) {
 // Going on with other settings, or other files, is refused with what differs.
 func TestResumeRefuses(t *testing.T) {
 	args, out := job(t), filepath.Join(t.TempDir(), "out")
-	interrupted(t, 3, append(args, "--out", out)...)
+	interrupted(t, 2, append(args, "--out", out)...)
 	for want, change := range map[string][]string{
 		"Config.LR: 0.01 in the snapshot, 0.02 now": {"--lr", "0.02"},
 		"lora rank 16 scale 2 dropout 0.1":          {"--rank", "8"},

@@ -37,8 +37,15 @@ var rooms = map[string][]string{
 	"model":                   {"internal/atomicfile", "internal/random", "kernels", "kernels/cpu", "model/safetensors", "model/tokenizer", "quant"},
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
-	"data":                    {"model", "model/tokenizer"},
+	"plan":                    {"internal/memory", "kernels", "lora", "model", "quant", "train"},
+	"data/rows":               {},
+	"data/shape":              {"data/rows", "model/tokenizer"},
+	"data":                    {"data/rows", "data/shape", "internal/random", "model", "model/tokenizer"},
+	"data/show":               {"data", "model", "model/tokenizer"},
+	"data/chunk":              {"data/rows"},
+	"data/check":              {"data", "internal/random", "data/rows", "data/shape", "model", "model/tokenizer"},
 	"watch":                   {"internal/atomicfile", "train"},
+	"train/solver":            {"kernels", "model", "train"},
 	"train":                   {"data", "internal/atomicfile", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 }
 

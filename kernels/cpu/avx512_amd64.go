@@ -18,6 +18,17 @@ func tileF32512(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uin
 //go:noescape
 func tileBF16512(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 
+// pairF32512: tileF32 for two panels of B, width bytes apart.
+//
+//go:noescape
+func pairF32512(units int, a, b unsafe.Pointer, width int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+
+// directF32512: tileF32 for operands that are not packed: rows of A lie row bytes apart, its units step bytes,
+// and those of B stepB bytes.
+//
+//go:noescape
+func directF32512(units int, a unsafe.Pointer, row, step int, b unsafe.Pointer, stepB int, c *float32, ldc, m int, mask uint64, acc int, alpha float32)
+
 // transpose512: turns n blocks of 16 rows by 16 units, ld bytes from row to row, into panels: unit-major.
 //
 //go:noescape

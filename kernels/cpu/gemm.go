@@ -64,6 +64,9 @@ type product struct {
 	alpha   float32
 	acc     bool
 	whole   bool // cut the summed dimension at multiples of blockUnits, whatever its length
+	// attention tells that a dimension is a number of keys, which must not decide
+	// how numbers are rounded.
+	attention bool
 }
 
 func ceil(n, m int) int { return (n + m - 1) / m }
@@ -91,11 +94,12 @@ func (d *Device) multiplyHere(p product) {
 type gemm struct {
 	*Device
 	product
-	unit   int // elements of the summed dimension in a unit
-	block  int // elements of it in a block
-	panels int // of A
-	stride int // floats from one packed panel of A to the next
-	width  int // and of B
+	bf16   bool // multiply in bfloat16
+	unit   int  // elements of the summed dimension in a unit
+	block  int  // elements of it in a block
+	panels int  // of A
+	stride int  // floats from one packed panel of A to the next
+	width  int  // and of B
 }
 
 // gemms are those that are done, to be used again.
@@ -104,7 +108,7 @@ var gemms = sync.Pool{New: func() any { return new(gemm) }}
 func newGemm(d *Device, p product) *gemm {
 	g := gemms.Get().(*gemm)
 	*g = gemm{Device: d, product: p, unit: 1, panels: ceil(p.m, panel)}
-	if d.bf16 {
+	if g.bf16 = d.bf16 && !d.skinny(&p); g.bf16 {
 		g.unit = 2
 	}
 	units := ceil(p.k, g.unit)
@@ -127,18 +131,52 @@ func (g *gemm) run(workers int, do func(n int, task func(int))) {
 		g.zero()
 		return
 	}
+	switch {
+	case !g.skinny(&g.product):
+	case g.fewColumns():
+		g.byRows(workers, do)
+		return
+	case g.fewRows():
+		g.byColumns(workers, do)
+		return
+	}
 	blocks := min(ceil(g.k, g.block), max(1, packFloats/(g.panels*g.stride)))
+	if blocks*g.block >= g.k && g.holdable() {
+		g.runHeld(workers, do)
+		return
+	}
 	lent := g.borrow(blocks * g.panels * g.stride)
 	defer g.giveBack(lent)
-	a := lent.f32
 	for k0 := 0; k0 < g.k; k0 += blocks * g.block {
 		end := min(g.k, k0+blocks*g.block)
-		do(ceil(end-k0, g.block)*g.panels, func(i int) {
-			from, v0 := k0+i/g.panels*g.block, i%g.panels*panel
-			g.packA(a[i*g.stride:(i+1)*g.stride], v0, min(panel, g.m-v0), from, min(end, from+g.block))
-		})
-		g.tasks(workers, do, a, k0, end)
+		g.pack(do, lent.f32, k0, end)
+		g.tasks(workers, do, lent.f32, k0, end)
 	}
+}
+
+// pack packs the elements from k0 to end of the summed dimension of A.
+func (g *gemm) pack(do func(int, func(int)), a []float32, k0, end int) {
+	do(ceil(end-k0, g.block)*g.panels, func(i int) {
+		from, v0 := k0+i/g.panels*g.block, i%g.panels*panel
+		g.packA(a[i*g.stride:(i+1)*g.stride], v0, min(panel, g.m-v0), from, min(end, from+g.block))
+	})
+}
+
+// holdable reports whether A is a whole tensor, which may be held.
+func (g *gemm) holdable() bool { return !g.a.across && !g.whole && g.a.ld == g.k }
+
+// runHeld is run for an A that may be held, packed at once.
+func (g *gemm) runHeld(workers int, do func(n int, task func(int))) {
+	o := left{&g.a.f32[0], g.m, g.k, g.bf16}
+	packed, holds := g.larder.look(o)
+	if packed == nil {
+		packed = g.borrow(ceil(g.k, g.block) * g.panels * g.stride)
+		g.pack(do, packed.f32, 0, g.k)
+		if !holds || !g.larder.keep(o, packed) {
+			defer g.giveBack(packed)
+		}
+	}
+	g.tasks(workers, do, packed.f32, 0, g.k)
 }
 
 // zero writes the sum of nothing.
@@ -199,19 +237,27 @@ func flag(b bool) int {
 	return 0
 }
 
-// tiles runs the micro-kernel over a region.
+// tiles runs the micro-kernel over a region, on two panels of B at a time if it
+// can.
 func (g *gemm) tiles(a, b []float32, r region, units int, acc bool) {
-	tile := g.simd.tileF32
+	tile, pair := g.simd.tileF32, g.simd.pairF32
 	if g.bf16 {
-		tile = g.simd.tileBF16
+		tile, pair = g.simd.tileBF16, nil
 	}
 	for i := r.first; i < r.last; i++ {
-		rows := min(panel, g.m-i*panel)
-		ahead := uintptr(unsafe.Pointer(&a[i*g.stride])) + uintptr(g.stride*4) // an integer: it may lie outside
-		for j := 0; j < r.n; j += panel {
-			mask := uint64(1)<<min(panel, r.n-j) - 1
-			tile(units, unsafe.Pointer(&a[i*g.stride]), unsafe.Pointer(&b[j/panel*g.width]), &g.c[i*panel*g.ldc+r.n0+j], g.ldc, rows, mask, flag(acc), ahead, g.alpha)
-			ahead += uintptr(units / 4 * 64)
+		rows, from := min(panel, g.m-i*panel), unsafe.Pointer(&a[i*g.stride])
+		ahead := uintptr(from) + uintptr(g.stride*4) // an integer: it may lie outside
+		for j := 0; j < r.n; {
+			cols := min(panel, r.n-j)
+			to, c := unsafe.Pointer(&b[j/panel*g.width]), &g.c[i*panel*g.ldc+r.n0+j]
+			if pair != nil && r.n-j > panel {
+				cols = min(2*panel, r.n-j)
+				pair(units, from, to, g.width*4, c, g.ldc, rows, 1<<cols-1, flag(acc), ahead, g.alpha)
+			} else {
+				tile(units, from, to, c, g.ldc, rows, 1<<cols-1, flag(acc), ahead, g.alpha)
+			}
+			ahead += uintptr(units / 4 * ceil(cols, panel) * 64)
+			j += cols
 		}
 	}
 }

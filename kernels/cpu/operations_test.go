@@ -162,11 +162,11 @@ func ofEach(v []float32) func(int) float64 {
 func operations() (all []operation) {
 	for _, f := range []kernels.Format{kernels.F32, kernels.BF16, kernels.F16, kernels.NF4, kernels.FP4} {
 		all = append(all,
-			operation{"MatMul " + f.String(), []int{17, 19, 23}, func(in *inputs, n []int) []output { return matMul(in, f, n) }},
-			operation{"MatMulGradInput " + f.String(), []int{17, 19, 23}, func(in *inputs, n []int) []output { return matMulGradInput(in, f, n) }})
+			operation{"MatMul " + f.String(), []int{17, 37, 41}, func(in *inputs, n []int) []output { return matMul(in, f, n) }},
+			operation{"MatMulGradInput " + f.String(), []int{17, 37, 41}, func(in *inputs, n []int) []output { return matMulGradInput(in, f, n) }})
 	}
 	return append(all,
-		operation{"MatMulGradWeight", []int{17, 19, 23}, matMulGradWeight},
+		operation{"MatMulGradWeight", []int{17, 37, 41}, matMulGradWeight},
 		operation{"AddBias", []int{3, 37}, addBias},
 		operation{"RMSNorm", []int{3, 37}, rmsNorm},
 		operation{"RMSNormGrad", []int{3, 37}, rmsNormGrad},

@@ -19,6 +19,8 @@ type pool struct {
 
 	busy    sync.Mutex // held while the helpers share a job
 	helpers []helper
+
+	larder larder
 }
 
 func newPool(workers int) *pool {

@@ -50,3 +50,34 @@ func fewRows(t *testing.T, d *Device, out, in int, alpha float32, acc bool) {
 		}
 	}
 }
+
+// A held operand gives the same products, and what is written after its release
+// is seen.
+func TestHeld(t *testing.T) {
+	for _, set := range instructionSets() {
+		for _, base := range []kernels.Format{kernels.F32, kernels.BF16} {
+			d := newDevice(Config{Workers: 2}, set).For(base).(*Device)
+			x, w, want, got := benchTensor(d, 40, 70), benchTensor(d, 50, 70), benchTensor(d, 40, 50), benchTensor(d, 40, 50)
+			for round := range 3 {
+				data(x)[round] = float32(round) + 10
+				d.MatMul(want, x, w.Matrix(), 1, false)
+				d.Hold(x)
+				d.Hold(x)
+				for range 3 {
+					d.MatMul(got, x, w.Matrix(), 1, false)
+					if !slices.Equal(data(got), data(want)) {
+						t.Errorf("%s %v: a held operand gives other bits in round %d", set.name, base, round)
+					}
+				}
+				d.Release(x)
+				if packed, holds := d.larder.look(d.leftOf(x)); packed == nil || !holds {
+					t.Errorf("%s %v: packed %v, held %v", set.name, base, packed != nil, holds)
+				}
+				d.Release(x)
+			}
+			if len(d.larder.held) != 0 {
+				t.Errorf("%s %v: %d operands stay held", set.name, base, len(d.larder.held))
+			}
+		}
+	}
+}

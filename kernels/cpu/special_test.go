@@ -15,9 +15,11 @@ var (
 	special = []float32{nan, inf, -inf, 0, float32(math.Copysign(0, -1)), 1e-40, -1e-40, math.MaxFloat32, -math.MaxFloat32}
 )
 
-func column(v ...float32) kernels.Tensor {
-	return kernels.Tensor{Rows: len(v), Cols: 1, Kind: kernels.Float32, Mem: &memory{v}}
+func in(v []float32, rows, cols int) kernels.Tensor {
+	return kernels.Tensor{Rows: rows, Cols: cols, Kind: kernels.Float32, Mem: &memory{v}}
 }
+
+func column(v ...float32) kernels.Tensor { return in(v, len(v), 1) }
 
 // alike reports whether two results are alike in what is special about them.
 func alike(x, y float32) bool {
@@ -27,21 +29,30 @@ func alike(x, y float32) bool {
 // Products keep denormals in float32 and take them for zero in bfloat16, as
 // operands and as sums; infinities and NaN stay in their row and column.
 func TestSpecialProducts(t *testing.T) {
-	x, w := column(1e-40, 0x1p-66, 1), []float32{1, 0x1p-66, inf, nan}
+	const size = 40 // more than a skinny product has
+	x, w := make([]float32, 3*size), make([]float32, size*size)
+	for i, v := range []float32{1e-40, 0x1p-66, 1} {
+		x[i*size] = v
+	}
+	for i, v := range []float32{1, 0x1p-66, inf, nan} {
+		w[i*size] = v
+	}
 	want := [2][]float32{
 		{1e-40, 0, inf, nan, 0x1p-66, 0x1p-132, inf, nan, 1, 0x1p-66, inf, nan},
 		{0, 0, nan, nan, 0x1p-66, 0, inf, nan, 1, 0x1p-66, inf, nan},
 	}
 	for _, d := range append(fastDevices(1), newDevice(Config{Workers: 1}, nil)) {
 		for _, format := range []kernels.Format{kernels.F32, kernels.BF16} {
-			m := column(w...).Matrix()
+			m := in(w, size, size).Matrix()
 			if format == kernels.BF16 {
-				m, _ = d.NewMatrix(kernels.Weights{Rows: len(w), Cols: 1, Format: format, Data: encode(w, float16.ToBF16)})
+				m, _ = d.NewMatrix(kernels.Weights{Rows: size, Cols: size, Format: format, Data: encode(w, float16.ToBF16)})
 			}
-			y := kernels.Tensor{Rows: x.Rows, Cols: len(w), Kind: kernels.Float32, Mem: &memory{make([]float32, x.Rows*len(w))}}
-			d.MatMul(y, x, m, 1, false)
-			if want := want[flag(d.bf16)]; !slices.EqualFunc(data(y), want, alike) {
-				t.Errorf("%s, weights in %v: %v, want %v", d.Info().Detail, format, data(y), want)
+			y := in(make([]float32, 3*size), 3, size)
+			d.MatMul(y, in(x, 3, size), m, 1, false)
+			for i, want := range want[flag(d.bf16)] {
+				if got := data(y)[i/4*size+i%4]; !alike(got, want) {
+					t.Errorf("%s, weights in %v, [%d,%d]: %g, want %g", d.Info().Detail, format, i/4, i%4, got, want)
+				}
 			}
 		}
 	}

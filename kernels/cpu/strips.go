@@ -81,7 +81,7 @@ func (d *Device) attend(a *attention, t strip, h int) {
 	lent := d.borrow(n*keys + 2)
 	defer d.giveBack(lent)
 	p := sheet{lent.f32, keys, lent.f32[n*keys:]}
-	d.multiplyHere(product{m: n, n: keys, k: a.Width, a: a.queries(a.q, t, h, false), b: a.keys(a.k, t, kv, false), c: p.f32, ldc: p.ld, alpha: a.Scale})
+	d.multiplyHere(product{attention: true, m: n, n: keys, k: a.Width, a: a.queries(a.q, t, h, false), b: a.keys(a.k, t, kv, false), c: p.f32, ldc: p.ld, alpha: a.Scale})
 	for i := range n {
 		from, to := a.keysIn(t.sequence, t.first+i)
 		row := p.row(i, from-t.from, to-t.from)
@@ -91,7 +91,7 @@ func (d *Device) attend(a *attention, t strip, h int) {
 		a.lse[(t.first+i)*a.Heads+h] = top + float32(math.Log(float64(p.sums[0])))
 	}
 	d.multiplyHere(product{
-		m: n, n: a.Width, k: keys, a: p.operand(false), b: a.keys(a.v, t, kv, true),
+		attention: true, m: n, n: a.Width, k: keys, a: p.operand(false), b: a.keys(a.v, t, kv, true),
 		c: a.out[(t.first*a.Heads+h)*a.Width:], ldc: a.Heads * a.Width, alpha: 1, whole: true,
 	})
 }
@@ -147,7 +147,7 @@ func (d *Device) stripGrad(g *headGrads, t strip, h int) {
 	defer d.giveBack(lent)
 	sums := lent.f32[2*n*keys:]
 	p, ds := sheet{lent.f32[:n*keys], keys, sums}, sheet{lent.f32[n*keys : 2*n*keys], keys, sums}
-	scores := product{m: n, n: keys, k: g.Width, a: g.queries(g.q, t, h, false), b: g.keys(g.k, t, kv, false), c: p.f32, ldc: keys, alpha: g.Scale}
+	scores := product{attention: true, m: n, n: keys, k: g.Width, a: g.queries(g.q, t, h, false), b: g.keys(g.k, t, kv, false), c: p.f32, ldc: keys, alpha: g.Scale}
 	d.multiplyHere(scores)
 	scores.a, scores.b, scores.c, scores.alpha = g.queries(g.dout, t, h, false), g.keys(g.v, t, kv, false), ds.f32, 1
 	d.multiplyHere(scores)
@@ -155,10 +155,10 @@ func (d *Device) stripGrad(g *headGrads, t strip, h int) {
 		d.scoreGrad(g, t, h, i, p, ds)
 	}
 	d.multiplyHere(product{
-		m: n, n: g.Width, k: keys, a: ds.operand(false), b: g.keys(g.k, t, kv, true),
+		attention: true, m: n, n: g.Width, k: keys, a: ds.operand(false), b: g.keys(g.k, t, kv, true),
 		c: g.dq[(t.first*g.Heads+h)*g.Width:], ldc: g.Heads * g.Width, alpha: 1, whole: true,
 	})
-	grad := product{m: keys, n: g.Width, k: n, a: p.operand(true), b: g.queries(g.dout, t, h, true), c: g.ofHead(g.dvHeads, h, t.from), ldc: g.Width, alpha: 1, acc: true}
+	grad := product{attention: true, m: keys, n: g.Width, k: n, a: p.operand(true), b: g.queries(g.dout, t, h, true), c: g.ofHead(g.dvHeads, h, t.from), ldc: g.Width, alpha: 1, acc: true}
 	d.multiplyHere(grad)
 	grad.a, grad.b, grad.c = ds.operand(true), g.queries(g.q, t, h, true), g.ofHead(g.dkHeads, h, t.from)
 	d.multiplyHere(grad)

@@ -59,7 +59,8 @@ func write(s shape, dir string) error {
 		Positions int     `json:"max_position_embeddings"`
 		Eps       float64 `json:"rms_norm_eps"`
 		Theta     float64 `json:"rope_theta"`
-	}{"llama", s, 4096, 1e-5, 10000}, "", " ")
+		DType     string  `json:"dtype"`
+	}{"llama", s, 4096, 1e-5, 10000, "bfloat16"}, "", " ")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,5 @@
 // Step-memory measures a model's training steps on random tokens: the time and the
-// peak of resident memory (VmHWM, Linux) above that of the program before it
-// opens anything.
+// peak of resident memory (VmHWM, Linux), beside what package plan says of it.
 //
 //	step-memory -model DIR [-quantize] [-full] [-tokens 512] [-rank 16] [-steps 3] [-recompute=false] [-optimizer adamw8bit]
 package main
@@ -11,6 +10,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"strconv"
@@ -21,6 +21,7 @@ import (
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/lora"
 	"github.com/seed-5afa5581/graft/model"
+	"github.com/seed-5afa5581/graft/plan"
 	"github.com/seed-5afa5581/graft/quant"
 	"github.com/seed-5afa5581/graft/train"
 )
@@ -47,7 +48,10 @@ func main() {
 
 func run() error {
 	debug.SetGCPercent(10) // as graft has it
-	before := peak()
+	planned, err := planned()
+	if err != nil {
+		return err
+	}
 	dev, err := kernels.Open(*device)
 	if err != nil {
 		return err
@@ -63,7 +67,7 @@ func run() error {
 		return err
 	}
 	defer m.Close()
-	fmt.Printf("opened in %.2f s, peak %d MB above %d\n", time.Since(start).Seconds(), peak()-before, before)
+	fmt.Printf("opened in %.2f s, peak %d MB\n", time.Since(start).Seconds(), peak())
 	if *full {
 		err = m.Unfreeze(func(string) bool { return true })
 	} else {
@@ -72,8 +76,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	c := train.Config{Steps: *steps, Batch: 1, MicroTokens: *tokens, NoRecompute: !*recompute}
-	if err := c.Optimizer.UnmarshalText([]byte(*optimizer)); err != nil {
+	c, err := config()
+	if err != nil {
 		return err
 	}
 	job, err := train.New(m, set(m), c)
@@ -84,17 +88,53 @@ func run() error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("step %d  loss %.4f  %.1f tok/s  peak %d MB above\n", step.N, step.Loss, step.TokensPerSec, peak()-before)
+		fmt.Printf("step %d  loss %.4f  %.1f tok/s  peak %d MB\n", step.N, step.Loss, step.TokensPerSec, peak())
 	}
+	is := peak()
+	fmt.Printf("planned %d MB, measured %d MB: %+.1f %%\n", planned, is, 100*(float64(planned)/float64(is)-1))
 	return nil
 }
 
-func set(m *model.Model) *data.Set {
+// planned writes the plan and returns its megabytes.
+func planned() (int, error) {
+	text, err := os.ReadFile(filepath.Join(*dir, "config.json"))
+	if err != nil {
+		return 0, err
+	}
+	j := plan.Job{MaxLen: *tokens}
+	if j.Train, err = config(); err != nil {
+		return 0, err
+	}
+	if j.Model, err = model.ParseConfig(text); err != nil {
+		return 0, err
+	}
+	if j.Storage, err = model.ParseStorage(text); err != nil {
+		return 0, err
+	}
+	if *quantize {
+		j.Storage.Linears = &quant.Config{}
+	}
+	if !*full {
+		j.LoRA = &lora.Config{Rank: *rank}
+	}
+	p, err := plan.New(j, plan.CPU(0))
+	if err != nil {
+		return 0, err
+	}
+	return int(p.Total() / 1e6), p.Write(os.Stdout)
+}
+
+func config() (train.Config, error) {
+	c := train.Config{Steps: *steps, Batch: 1, MicroTokens: *tokens, NoRecompute: !*recompute}
+	return c, c.Optimizer.UnmarshalText([]byte(*optimizer))
+}
+
+func set(m *model.Model) data.List {
 	ids, r := make([]int32, *tokens), random.New(1, random.Shuffle, 0)
 	for i := range ids {
 		ids[i] = int32(r.Intn(m.Config.Vocab))
 	}
-	return &data.Set{Samples: []data.Sample{{Tokens: ids, Labels: ids, Source: "random"}}}
+	return data.List{{Tokens: ids, Labels: ids, Source: "random"}}
 }
 
 // peak returns VmHWM in millions of bytes.

@@ -1,0 +1,162 @@
+package data
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/seed-5afa5581/graft/model"
+	"github.com/seed-5afa5581/graft/model/tokenizer"
+)
+
+// A said is a text with what is learned of it.
+type said struct {
+	text    string
+	learned []tokenizer.Span // in bytes, in their order
+	borders []int            // where inference goes on with the text, in their order
+}
+
+// sample tokenizes a rendered chat and makes sure that the last answer ends its
+// turn.
+func (r *Renderer) sample(x said) Sample {
+	e := r.encode(x, false)
+	s := r.end(Sample{Tokens: e.ids, Labels: e.labels(x.learned)})
+	if r.config.Train == Everything {
+		s.Labels = slices.Clone(s.Tokens)
+	}
+	return s
+}
+
+// end makes sure that the last answer ends with a token that ends a turn. Where
+// a template's own mark is plain text to this tokenizer, the end of text takes
+// the place of the white space behind it.
+func (r *Renderer) end(s Sample) Sample {
+	eos := r.Tokenizer.EOS()
+	n := len(s.Tokens)
+	for n > 0 && s.Labels[n-1] == model.IgnoreLabel && r.isSpace(s.Tokens[n-1]) {
+		n--
+	}
+	last := n - 1
+	for last >= 0 && r.isSpace(s.Tokens[last]) {
+		last--
+	}
+	if len(eos) == 0 || last < 0 || s.Labels[n-1] == model.IgnoreLabel || r.endsTurn(s.Tokens[last]) {
+		return s
+	}
+	return Sample{Tokens: append(s.Tokens[:n], eos[0]), Labels: append(s.Labels[:n], eos[0])}
+}
+
+// endAfter ends a sample with the first token that ends a turn after the last
+// answer's text: what follows is a prompt for another one.
+func (r *Renderer) endAfter(s Sample, answer string) Sample {
+	first := slices.IndexFunc(s.Labels, func(l int32) bool { return l != model.IgnoreLabel })
+	answer = strings.TrimSpace(answer)
+	for n := max(0, first); n < len(s.Tokens); n++ {
+		if r.endsTurn(s.Tokens[n]) && strings.Contains(r.Tokenizer.Decode(s.Tokens[first:n]), answer) {
+			return Sample{Tokens: s.Tokens[:n+1], Labels: s.Labels[:n+1]}
+		}
+	}
+	return s
+}
+
+func (r *Renderer) isSpace(id int32) bool {
+	return strings.TrimSpace(r.Tokenizer.Decode([]int32{id})) == ""
+}
+
+func (r *Renderer) endsTurn(id int32) bool {
+	return r.Tokenizer.IsSpecial(id) || slices.Contains(r.Tokenizer.EOS(), id)
+}
+
+// encode tokenizes a text. The tokens before a border are those of the text
+// before it alone, which is what inference has: where the border falls into a
+// token of the whole, the text is cut there. special adds what the tokenizer
+// puts before a text.
+func (r *Renderer) encode(x said, special bool) (done encoded) {
+	rest := r.part(x.text, 0, special)
+	for _, border := range x.borders {
+		before := r.part(x.text[:border], done.end, special)
+		if n := len(before.ids); n > len(rest.ids) || !slices.Equal(rest.ids[:n], before.ids) {
+			done.add(before, border)
+			rest = r.part(x.text, border, special)
+		}
+	}
+	done.add(rest, len(x.text))
+	return done
+}
+
+// encoded is the tokens of the beginning of a text, and where they stand in it.
+type encoded struct {
+	ids []int32
+	at  []tokenizer.Span
+	end int
+}
+
+func (e *encoded) add(next encoded, end int) {
+	e.ids, e.at, e.end = append(e.ids, next.ids...), append(e.at, next.at...), end
+}
+
+// labels returns the labels of tokens of which spans are learned.
+func (e *encoded) labels(learned []tokenizer.Span) []int32 {
+	labels := make([]int32, len(e.ids))
+	for i, at := range e.at {
+		for len(learned) > 0 && at.Start >= learned[0].End {
+			learned = learned[1:]
+		}
+		labels[i] = model.IgnoreLabel
+		if len(learned) > 0 && at.End > learned[0].Start {
+			labels[i] = e.ids[i]
+		}
+	}
+	return labels
+}
+
+// part tokenizes what a text has from a place on.
+func (r *Renderer) part(text string, from int, special bool) (e encoded) {
+	if from > 0 {
+		e = r.inner(text[from:])
+	} else {
+		e.ids, e.at = r.Tokenizer.EncodeOffsets(text, special)
+		if _, after := r.Tokenizer.Affixes(); special {
+			e.ids, e.at = e.ids[:len(e.ids)-len(after)], e.at[:len(e.at)-len(after)]
+		}
+	}
+	for i := range e.at {
+		e.at[i].Start, e.at[i].End = e.at[i].Start+from, e.at[i].End+from
+	}
+	return e
+}
+
+// anchors are texts whose last token hardly ever joins what follows.
+var anchors = []string{"\n", "|", "=", "。"}
+
+// inner tokenizes a text that continues another. A tokenizer of
+// SentencePiece's kind puts a space before every text, which would not be there: behind an
+// anchor that does not touch the text's own tokens it is not.
+func (r *Renderer) inner(text string) (e encoded) {
+	if r.spaced {
+		for _, anchor := range anchors {
+			ids, at := r.Tokenizer.EncodeOffsets(anchor+text, false)
+			n := slices.IndexFunc(at, func(s tokenizer.Span) bool { return s.Start >= len(anchor) })
+			if n < 0 || at[n].Start != len(anchor) || !slices.Equal(ids[:n], r.Tokenizer.EncodePlain(anchor)) {
+				continue
+			}
+			for _, s := range at[n:] {
+				e.at = append(e.at, tokenizer.Span{Start: s.Start - len(anchor), End: s.End - len(anchor)})
+			}
+			e.ids = ids[n:]
+			return e
+		}
+	}
+	e.ids, e.at = r.Tokenizer.EncodeOffsets(text, false)
+	return e
+}
+
+// spaces tells whether a tokenizer puts a space before every text, so that its
+// first word looks like the others.
+func spaces(t *tokenizer.Tokenizer) bool {
+	ids := t.EncodePlain("a")
+	if len(ids) == 0 {
+		return false
+	}
+	first, _ := t.Token(ids[0])
+	return strings.HasPrefix(first, "▁")
+}

@@ -1,0 +1,99 @@
+package cpu
+
+import (
+	"unsafe"
+
+	"github.com/seed-5afa5581/graft/kernels"
+)
+
+// A skinny product has a matrix of few rows or columns, as an adapter's are.
+// Its other matrix meets so few panels that packing it would take as long as to
+// multiply: the micro-kernel reads it where it lies. It is computed in float32
+// always, because to round it would take as long too. In float32 the sums are
+// those of any other product, in the same order.
+
+// skinny is the most vectors of B, or terms of a sum, of a skinny product.
+const skinny = 2 * panel
+
+func (p *product) fewColumns() bool { return p.n <= skinny }
+
+// fewRows is for weights' gradients alone: elsewhere it is how many tokens are
+// computed together, on which no bit may depend.
+func (p *product) fewRows() bool {
+	return p.m <= panel && p.a.across && p.b.across && p.b.format == kernels.F32
+}
+func (p *product) fewTerms() bool { return p.k <= skinny }
+
+// skinny reports whether a product is, on a device that has what it takes.
+func (d *Device) skinny(p *product) bool {
+	return d.simd.directF32 != nil && !(d.bf16 && p.attention) && (p.fewColumns() || p.fewRows() || p.fewTerms())
+}
+
+// byRows packs B, and reads A where it lies but for a last panel that is
+// not whole.
+func (g *gemm) byRows(workers int, do func(int, func(int))) {
+	blocks, wide := ceil(g.k, g.block), ceil(g.n, panel)*g.width
+	lent := g.borrow(blocks * wide)
+	defer g.giveBack(lent)
+	for i := range blocks {
+		g.packB(lent.f32[i*wide:(i+1)*wide], 0, g.n, i*g.block, min(g.k, (i+1)*g.block))
+	}
+	each := max(1, g.panels/(4*workers))
+	do(ceil(g.panels, each), func(task int) {
+		for i := task * each; i < min(g.panels, (task+1)*each); i++ {
+			g.rowsOfFew(i, lent.f32, wide)
+		}
+	})
+}
+
+// rowsOfFew computes the rows of panel i of A.
+func (g *gemm) rowsOfFew(i int, b []float32, wide int) {
+	rows := min(panel, g.m-i*panel)
+	lent := g.borrow(g.stride)
+	defer g.giveBack(lent)
+	for from := 0; from < g.k; from += g.block {
+		to := min(g.k, from+g.block)
+		a, row, step := g.a.direct(i*panel, from)
+		if rows < panel {
+			g.packA(lent.f32, i*panel, rows, from, to)
+			a, row, step = unsafe.Pointer(&lent.f32[0]), 4, 4*panel
+		}
+		for j := 0; j < g.n; j += panel {
+			cols := min(panel, g.n-j)
+			g.simd.directF32(to-from, a, row, step, unsafe.Pointer(&b[from/g.block*wide+j/panel*g.width]), 4*panel,
+				&g.c[i*panel*g.ldc+j], g.ldc, rows, 1<<cols-1, flag(g.acc || from > 0), g.alpha)
+		}
+	}
+}
+
+// byColumns packs A, and reads B where it lies.
+func (g *gemm) byColumns(workers int, do func(int, func(int))) {
+	blocks := ceil(g.k, g.block)
+	lent := g.borrow(blocks * g.width)
+	defer g.giveBack(lent)
+	a := lent.f32
+	for i := range blocks {
+		g.packA(a[i*g.width:(i+1)*g.width], 0, g.m, i*g.block, min(g.k, (i+1)*g.block))
+	}
+	panels := ceil(g.n, panel)
+	each := max(1, panels/(4*workers))
+	do(ceil(panels, each), func(task int) {
+		end := min(g.n, (task+1)*each*panel)
+		for from := 0; from < g.k; from += g.block {
+			units := min(g.block, g.k-from)
+			for j := task * each * panel; j < end; j += panel {
+				g.simd.directF32(units, unsafe.Pointer(&a[from/g.block*g.width]), 4, 4*panel, unsafe.Pointer(&g.b.f32[from*g.b.ld+j]), 4*g.b.ld,
+					&g.c[j], g.ldc, g.m, 1<<min(panel, end-j)-1, flag(g.acc || from > 0), g.alpha)
+			}
+		}
+	})
+}
+
+// direct returns where vector v of a float32 operand is at element k, and the
+// bytes from vector to vector and from element to element.
+func (o *operand) direct(v, k int) (p unsafe.Pointer, row, step int) {
+	if o.across {
+		return unsafe.Pointer(&o.f32[k*o.ld+v]), 4, 4 * o.ld
+	}
+	return unsafe.Pointer(&o.f32[v*o.ld+k]), 4 * o.ld, 4
+}

@@ -1,0 +1,134 @@
+package plan
+
+import (
+	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
+)
+
+// A counter is a device that computes nothing and counts the bytes of what it
+// is asked for.
+type counter struct {
+	machine Machine
+	scales  quant.Config // of quantised weights
+	bytes   int64        // allocated now
+	weights map[kernels.Format]int64
+	scratch scratch
+	// headBegins is called when the first logits of a pass are computed: all that
+	// is kept for the way back is there then.
+	headBegins func()
+}
+
+func newCounter(m Machine, q *quant.Config) *counter {
+	d := &counter{machine: m, weights: map[kernels.Format]int64{}, scratch: scratch{workers: m.Workers, most: map[int]int64{}}}
+	if q != nil {
+		d.scales = *q
+	}
+	return d
+}
+
+// allocation is what the counter hands out as memory.
+type allocation struct{ bytes int64 }
+
+// size returns the bytes of an element.
+func (d *counter) size(k kernels.Kind) int64 {
+	if k == kernels.Activation {
+		return d.machine.Activation
+	}
+	return 4
+}
+
+func (d *counter) Alloc(k kernels.Kind, n int) (kernels.Mem, error) {
+	a := &allocation{int64(n) * d.size(k)}
+	d.bytes += a.bytes
+	return a, nil
+}
+
+func (d *counter) Free(m kernels.Mem) { d.bytes -= m.(*allocation).bytes }
+
+// NewMatrix counts a weight with its scales.
+func (d *counter) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
+	n := w.Rows * w.Cols
+	bytes := int64(w.Format.Bytes(n))
+	if w.Format.Quantized() {
+		bytes += d.scaleBytes(n)
+	}
+	d.weights[w.Format] += bytes
+	return kernels.Matrix{Rows: w.Rows, Cols: w.Cols, Format: w.Format, Mem: &allocation{}}, nil
+}
+
+// scaleBytes returns the size of the scales of n elements: a float32 a block, or
+// a byte with a float32 for every DynamicBlock of them.
+func (d *counter) scaleBytes(n int) int64 {
+	block := d.scales.Block
+	if block == 0 {
+		block = 64
+	}
+	blocks := (n + block - 1) / block
+	if d.scales.PlainScales {
+		return int64(4 * blocks)
+	}
+	return int64(blocks + 4*((blocks+quant.DynamicBlock-1)/quant.DynamicBlock))
+}
+
+func (d *counter) Info() kernels.Info {
+	return kernels.Info{Name: d.machine.Name, Detail: d.machine.Name, Workers: d.machine.Workers, Width: 1}
+}
+
+func (d *counter) CrossEntropy(_, logits, _ kernels.Tensor, _ kernels.Ints, _ kernels.CrossEntropy) {
+	if d.headBegins != nil {
+		d.headBegins()
+	}
+}
+
+func (d *counter) MatMul(y, x kernels.Tensor, w kernels.Matrix, _ float32, _ bool) {
+	d.scratch.product(x.Rows, w.Rows, w.Cols)
+}
+
+func (d *counter) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, _ float32, _ bool) {
+	d.scratch.product(dy.Rows, w.Cols, w.Rows)
+}
+
+func (d *counter) MatMulGradWeight(dw, dy, x kernels.Tensor, _ float32, _ kernels.Ints) {
+	d.scratch.product(dw.Rows, dw.Cols, dy.Rows)
+}
+
+func (d *counter) Attention(_, _, q, k, _ kernels.Tensor, h kernels.AttentionShape) {
+	d.scratch.strips(longest(h), 1)
+}
+
+func (d *counter) AttentionGrad(_, _, _, _, _, _, q, k, _ kernels.Tensor, h kernels.AttentionShape) {
+	d.scratch.strips(longest(h), 2)
+	d.scratch.heads(k.Rows, h)
+}
+
+// longest returns the most keys that a sequence has.
+func longest(h kernels.AttentionShape) (n int) {
+	for s := range h.KStarts.Host {
+		n = max(n, int(h.KEnds.Host[s]-h.KStarts.Host[s]))
+	}
+	return n
+}
+
+func (d *counter) Close() error                                                        { return nil }
+func (d *counter) For(kernels.Format) kernels.Device                                   { return d }
+func (d *counter) Sync() error                                                         { return nil }
+func (d *counter) Read([]float32, kernels.Tensor)                                      {}
+func (d *counter) Write(kernels.Tensor, []float32)                                     {}
+func (d *counter) WriteInts(kernels.Ints)                                              {}
+func (d *counter) AddBias(_, _ kernels.Tensor)                                         {}
+func (d *counter) AddBiasGrad(_, _ kernels.Tensor, _ kernels.Ints)                     {}
+func (d *counter) RMSNorm(_, _, _, _ kernels.Tensor, _ float32)                        {}
+func (d *counter) RMSNormGrad(_, _, _, _, _, _ kernels.Tensor, _ kernels.Ints, _ bool) {}
+func (d *counter) RoPE(_, _ kernels.Tensor, _ kernels.Ints, _ int, _ bool)             {}
+func (d *counter) SwiGLU(_, _, _ kernels.Tensor)                                       {}
+func (d *counter) SwiGLUGrad(_, _, _, _, _ kernels.Tensor)                             {}
+func (d *counter) Embed(kernels.Tensor, kernels.Matrix, kernels.Ints)                  {}
+func (d *counter) EmbedGrad(_, _ kernels.Tensor, _ kernels.Ints)                       {}
+func (d *counter) TakeRows(_, _ kernels.Tensor, _ kernels.Ints)                        {}
+func (d *counter) PutRows(_, _ kernels.Tensor, _ kernels.Ints)                         {}
+func (d *counter) Copy(_, _ kernels.Tensor)                                            {}
+func (d *counter) Fill(kernels.Tensor, float32)                                        {}
+func (d *counter) Expand(kernels.Tensor, kernels.Matrix, int)                          {}
+func (d *counter) Dropout(_, _ kernels.Tensor, _ kernels.Dropout, _ bool)              {}
+func (d *counter) SumSquares(_, _ kernels.Tensor)                                      {}
+func (d *counter) AdamW(_, _, _, _ kernels.Tensor, _ kernels.AdamW)                    {}
