@@ -13,15 +13,13 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"log"
 	"os"
-	"regexp"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/seed-5afa5581/graft/data"
+	"github.com/seed-5afa5581/graft/internal/memory"
 	"github.com/seed-5afa5581/graft/internal/random"
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/lora"
@@ -46,7 +44,7 @@ type result struct {
 	Seconds []float64 `json:"seconds"` // of each step but the first
 	Tokens  []int     `json:"tokens"`  // in them
 	Loss    float64   `json:"loss"`    // of the last
-	PeakMB  int       `json:"peak_mb"`
+	PeakMB  int64     `json:"peak_mb"`
 }
 
 func main() {
@@ -90,8 +88,8 @@ func measure() (r result, err error) {
 		}
 		r.Loss, start = step.Loss, time.Now()
 	}
-	r.PeakMB, err = peak()
-	return r, err
+	r.PeakMB = memory.Peak() / 1e6
+	return r, nil
 }
 
 // open opens the model, with what is to train.
@@ -111,7 +109,7 @@ func open(dev kernels.Device) (*model.Model, error) {
 	return m, err
 }
 
-func samples(m *model.Model) (*data.Set, error) {
+func samples(m *model.Model) (train.Set, error) {
 	if *records != "" {
 		return data.Open(*records, m.Tokenizer, data.Config{})
 	}
@@ -119,18 +117,5 @@ func samples(m *model.Model) (*data.Set, error) {
 	for i := range ids {
 		ids[i] = int32(r.Intn(m.Config.Vocab))
 	}
-	return &data.Set{Samples: []data.Sample{{Tokens: ids, Labels: ids, Source: "random"}}}, nil
-}
-
-func peak() (int, error) {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	hwm := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(text)
-	if hwm == nil {
-		return 0, fmt.Errorf("no VmHWM in /proc/self/status")
-	}
-	kb, err := strconv.Atoi(string(hwm[1]))
-	return kb * 1024 / 1e6, err
+	return data.List{{Tokens: ids, Labels: ids, Source: "random"}}, nil
 }
