@@ -18,14 +18,14 @@ var ErrMismatch = errors.New("train: the snapshot belongs to another run")
 // in the data, and within a step the gradients so far. The steps after it end in
 // the bytes that they would have ended in without the interruption. With
 // ErrMismatch it refuses a snapshot whose base, data, layers or configuration
-// are not the run's, and says in what they differ; MicroTokens and NoRecompute
-// may.
+// are not the run's, and says in what they differ; NoRecompute may, and MicroTokens
+// unless a tied embedding trains.
 func (r *Run) Resume(s *Snapshot) error {
 	origin, err := r.Origin()
 	if err != nil {
 		return err
 	}
-	if err := s.manifest.mismatch(origin, r.Config); err != nil {
+	if err := s.manifest.mismatch(origin, r.Config, r.free()); err != nil {
 		return fmt.Errorf("%w: %s:\n%w", ErrMismatch, s.Path, err)
 	}
 	if was := s.manifest.Origin.Device; was != origin.Device {

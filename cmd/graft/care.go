@@ -72,7 +72,7 @@ func (t *training) openHeldOut(o opened) (*data.Set, error) {
 	if t.heldOut == "" {
 		return nil, nil
 	}
-	return data.Open(t.heldOut, o.model.Tokenizer, t.set)
+	return data.Open(t.heldOut, o.model.Tokenizer, t.records.evaluation())
 }
 
 // care prepares snapshots and evaluation, and takes the run to where its newest
@@ -91,6 +91,9 @@ func (t *training) care(s streams, job *train.Run, heldOut *data.Set, r result) 
 		c.Snapshots.Weights, c.Snapshots.Beside = "adapter_model.safetensors", map[string][]byte{"adapter_config.json": r.config}
 	}
 	if err := t.record(); err != nil {
+		return c, err
+	}
+	if _, err := job.Origin(); err != nil { // read now, not when an interruption waits for a snapshot
 		return c, err
 	}
 	if !t.resume {

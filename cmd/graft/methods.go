@@ -54,12 +54,12 @@ func (m *methods) checkFrozen(of *model.Model) error {
 	return nil
 }
 
-// layers numbers those that an adapter goes on; nil is all.
-func (m *methods) layers(of *model.Model) (list []int) {
+// layers numbers those of so many that an adapter goes on; nil is all.
+func (m *methods) layers(of int) (list []int) {
 	if m.frozen == 0 {
 		return nil
 	}
-	for i := m.frozen; i < len(of.Blocks); i++ {
+	for i := m.frozen; i < of; i++ {
 		list = append(list, i)
 	}
 	return list
