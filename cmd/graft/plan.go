@@ -113,7 +113,7 @@ func (t *training) job() (j plan.Job, err error) {
 	if err != nil {
 		return j, err
 	}
-	j = plan.Job{Train: t.config, MaxLen: t.set.MaxLen}
+	j = plan.Job{Train: t.config, MaxLen: t.set.MaxLen, HeldOut: t.heldOut != ""}
 	if j.Model, err = model.ParseConfig(text); err != nil {
 		return j, err
 	}
@@ -125,8 +125,12 @@ func (t *training) job() (j plan.Job, err error) {
 		j.Storage.Linears = &quant.Config{Type: options.Quantize.Type}
 	}
 	if t.full {
+		if t.frozen > 0 {
+			j.Trains = t.trains
+		}
 		return j, err
 	}
+	t.lora.Layers = t.layers(j.Model.Layers)
 	j.LoRA = &t.lora
 	if t.adapter != "" {
 		var c lora.Config

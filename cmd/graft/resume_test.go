@@ -71,6 +71,38 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 }
 
+// A run that has ended is not begun again, unless it was killed before it said
+// where its result comes from.
+func TestResumeOfAnEndedRun(t *testing.T) {
+	for _, how := range []string{"", "--full"} {
+		args, out := job(t), filepath.Join(t.TempDir(), "out")
+		result := "adapter_model.safetensors"
+		if how != "" {
+			args, result = append(args, how), "model.safetensors"
+		}
+		must(t, append(args, "--out", out, "--save-every", "4")...)
+		code, _, message := graft(t, "", "resume", out)
+		if code != 1 || !strings.Contains(message, "has ended: graft verify") {
+			t.Errorf("exit %d: %s", code, message)
+		}
+		want := read(t, out, result)
+		os.Remove(filepath.Join(out, "provenance.json"))
+		must(t, "resume", out)
+		if !bytes.Equal(read(t, out, result), want) || len(read(t, out, "provenance.json")) == 0 {
+			t.Errorf("%s: other bytes", result)
+		}
+	}
+}
+
+// A run that fails says where to go on from.
+func TestFailureNamesTheSnapshot(t *testing.T) {
+	args, out := job(t), filepath.Join(t.TempDir(), "out")
+	code, _, message := graft(t, "", append(args, "--out", out, "--steps", "60", "--lr", "1e13", "--schedule", "constant", "--warmup", "0.5", "--save-every", "1", "--clip", "0")...)
+	if code != 1 || !strings.Contains(message, "is not finite") && !strings.Contains(message, "overflowed") || !strings.Contains(message, "graft resume "+out+" goes on from it") {
+		t.Errorf("exit %d: %s", code, message)
+	}
+}
+
 // Going on with other settings, or other files, is refused with what differs.
 func TestResumeRefuses(t *testing.T) {
 	args, out := job(t), filepath.Join(t.TempDir(), "out")
