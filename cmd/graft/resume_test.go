@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/seed-5afa5581/graft/train"
 )
 
 // A job is a small run: its flags but --out.
@@ -94,12 +97,18 @@ func TestResumeOfAnEndedRun(t *testing.T) {
 	}
 }
 
-// A run that fails says where to go on from.
+// A run that fails says where to go on from, if there is anything.
 func TestFailureNamesTheSnapshot(t *testing.T) {
-	args, out := job(t), filepath.Join(t.TempDir(), "out")
-	code, _, message := graft(t, "", append(args, "--out", out, "--steps", "60", "--lr", "1e13", "--schedule", "constant", "--warmup", "0.5", "--save-every", "1", "--clip", "0")...)
-	if code != 1 || !strings.Contains(message, "is not finite") && !strings.Contains(message, "overflowed") || !strings.Contains(message, "graft resume "+out+" goes on from it") {
-		t.Errorf("exit %d: %s", code, message)
+	x := training{out: filepath.Join(t.TempDir(), "out")}
+	interrupted(t, 2, append(job(t), "--out", x.out)...)
+	nan := errors.New("the loss is NaN")
+	care := train.Care{Snapshots: &train.Snapshots{Dir: x.snapshots()}}
+	if got, want := x.failed(nan, care).Error(), "the loss is NaN\nThe last snapshot holds 2 steps; graft resume "+x.out+" goes on from it"; got != want {
+		t.Errorf("it says %s", got)
+	}
+	care.Snapshots.Dir = t.TempDir()
+	if x.failed(nan, care) != nan || x.failed(nan, train.Care{}) != nan {
+		t.Error("a snapshot is named where there is none")
 	}
 }
 
