@@ -2,6 +2,7 @@ package data
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/seed-5afa5581/graft/model"
@@ -73,9 +74,8 @@ func (r *Renderer) endsTurn(id int32) bool {
 func (r *Renderer) encode(x said, special bool) (done encoded) {
 	rest := r.part(x.text, 0, special)
 	for _, border := range x.borders {
-		before := r.part(x.text[:border], done.end, special)
-		if n := len(before.ids); n > len(rest.ids) || !slices.Equal(rest.ids[:n], before.ids) {
-			done.add(before, border)
+		if !r.parts(rest, x.text, border) {
+			done.add(r.part(x.text[:border], done.end, special), border)
 			rest = r.part(x.text, border, special)
 		}
 	}
@@ -83,11 +83,29 @@ func (r *Renderer) encode(x said, special bool) (done encoded) {
 	return done
 }
 
-// encoded is the tokens of the beginning of a text, and where they stand in it.
+// parts tells whether the tokens of a text that stand before a border are those of the
+// text before it alone. Special tokens part a text by themselves, so that what
+// comes after the last of them before the border decides.
+func (r *Renderer) parts(e encoded, text string, border int) bool {
+	n := sort.Search(len(e.at), func(i int) bool { return e.at[i].Start >= border })
+	from := n - 1
+	for from >= 0 && !(r.Tokenizer.IsSpecial(e.ids[from]) && e.at[from].Start < e.at[from].End) {
+		from--
+	}
+	if from < 0 {
+		before := r.part(text[:border], e.from, e.special)
+		return len(before.ids) <= len(e.ids) && slices.Equal(e.ids[:len(before.ids)], before.ids)
+	}
+	before := r.Tokenizer.EncodePlain(text[e.at[from].Start:border])
+	return from+len(before) <= len(e.ids) && slices.Equal(e.ids[from:from+len(before)], before)
+}
+
+// encoded is the tokens of a part of a text, and where they stand in it.
 type encoded struct {
-	ids []int32
-	at  []tokenizer.Span
-	end int
+	ids       []int32
+	at        []tokenizer.Span
+	from, end int  // of the part
+	special   bool // with what the tokenizer puts before a text
 }
 
 func (e *encoded) add(next encoded, end int) {
@@ -122,6 +140,7 @@ func (r *Renderer) part(text string, from int, special bool) (e encoded) {
 	for i := range e.at {
 		e.at[i].Start, e.at[i].End = e.at[i].Start+from, e.at[i].End+from
 	}
+	e.from, e.special = from, special
 	return e
 }
 

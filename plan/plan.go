@@ -37,7 +37,7 @@ func (j Job) Tokens() int {
 	if j.Train.BatchTokens > 0 {
 		return max(micro, j.maxLen())
 	}
-	return min(max(micro, j.maxLen()), batch*j.maxLen())
+	return min(max(micro, j.maxLen()), batch*max(j.maxLen(), j.Train.Pack))
 }
 
 // maxLen returns the longest sample that there can be.

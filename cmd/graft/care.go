@@ -72,7 +72,7 @@ func (t *training) openHeldOut(o opened) (*data.Set, error) {
 	if t.heldOut == "" {
 		return nil, nil
 	}
-	return data.Open(t.heldOut, o.model.Tokenizer, t.set)
+	return data.Open(t.heldOut, o.model.Tokenizer, t.records.evaluation())
 }
 
 // checkEnded makes sure that there is something to go on with.

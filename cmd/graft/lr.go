@@ -35,7 +35,7 @@ func (r *rateSearch) run(ctx context.Context, s streams, args []string) error {
 	if err := noArguments(args); err != nil {
 		return err
 	}
-	if r.model == "" || r.data == "" {
+	if r.model == "" || len(r.data) == 0 {
 		return usagef("--model and --data are needed")
 	}
 	if err := r.configure(); err != nil {
@@ -49,10 +49,11 @@ func (r *rateSearch) run(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	defer o.close()
-	set, err := data.Open(r.data, o.model.Tokenizer, r.set)
+	set, err := data.OpenAll(r.data, o.model.Tokenizer, r.records.Config)
 	if err != nil {
 		return err
 	}
+	defer set.Close()
 	if _, err := r.prepare(o); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type command struct {
 	name, arguments, summary, details string
 	// prepare defines the flags and returns what runs once they are parsed.
 	prepare func(f *flag.FlagSet) func(ctx context.Context, io streams, args []string) error
+	sub     []command // verbs of a command that has several, instead of prepare
 }
 
 // streams are where a command reads and writes.
@@ -28,7 +29,7 @@ type streams struct {
 	out, err io.Writer
 }
 
-var commands = []command{trainCommand, planCommand, lrCommand, resumeCommand, verifyCommand, generateCommand, mergeCommand, quantizeCommand, inspectCommand}
+var commands = []command{dataCommand, trainCommand, planCommand, lrCommand, resumeCommand, verifyCommand, generateCommand, mergeCommand, quantizeCommand, inspectCommand}
 
 // usageError is a mistake in the command line: exit code 2.
 type usageError struct{ error }
@@ -67,11 +68,41 @@ func run(ctx context.Context, s streams, args []string) int {
 	}
 	for _, c := range commands {
 		if c.name == args[0] {
-			return exitCode(s, c.name, c.run(ctx, s, args[1:]))
+			return c.start(ctx, s, args[1:])
 		}
 	}
 	fmt.Fprintf(s.err, "graft: unknown command %q; graft help lists them\n", args[0])
 	return 2
+}
+
+// start runs a command, or the one of its verbs that the arguments begin with,
+// and returns the exit code.
+func (c command) start(ctx context.Context, s streams, args []string) int {
+	if c.sub == nil {
+		return exitCode(s, c.name, c.run(ctx, s, args))
+	}
+	if len(args) > 0 {
+		for _, verb := range c.sub {
+			if verb.name == c.name+" "+args[0] {
+				return exitCode(s, verb.name, verb.run(ctx, s, args[1:]))
+			}
+		}
+	}
+	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
+		c.verbs(s.out)
+		return 0
+	}
+	c.verbs(s.err)
+	return 2
+}
+
+// verbs lists what a command with several verbs can do.
+func (c command) verbs(w io.Writer) {
+	fmt.Fprintf(w, "usage: graft %s %s\n\n%s\n\n", c.name, c.arguments, c.details)
+	for _, verb := range c.sub {
+		fmt.Fprintf(w, "  %-12s %s\n", verb.name, verb.summary)
+	}
+	fmt.Fprintf(w, "\ngraft %s VERB --help shows a verb's flags.\n", c.name)
 }
 
 func exitCode(s streams, name string, err error) int {

@@ -53,12 +53,12 @@ func (m *methods) checkFrozen(layers int) error {
 	return nil
 }
 
-// layers numbers those, of n, that an adapter goes on; nil is all.
-func (m *methods) layers(n int) (list []int) {
+// layers numbers those of so many that an adapter goes on; nil is all.
+func (m *methods) layers(of int) (list []int) {
 	if m.frozen == 0 {
 		return nil
 	}
-	for i := m.frozen; i < n; i++ {
+	for i := m.frozen; i < of; i++ {
 		list = append(list, i)
 	}
 	return list

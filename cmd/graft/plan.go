@@ -113,7 +113,7 @@ func (t *training) job() (j plan.Job, err error) {
 	if err != nil {
 		return j, err
 	}
-	j = plan.Job{Train: t.config, MaxLen: t.set.MaxLen, HeldOut: t.heldOut != ""}
+	j = plan.Job{Train: t.config, MaxLen: t.records.MaxLen, HeldOut: t.heldOut != ""}
 	if j.Model, err = model.ParseConfig(text); err != nil {
 		return j, err
 	}
@@ -130,8 +130,9 @@ func (t *training) job() (j plan.Job, err error) {
 		}
 		return j, err
 	}
-	t.lora.Layers = t.layers(j.Model.Layers)
-	j.LoRA = &t.lora
+	adapter := t.lora
+	adapter.Layers = t.layers(j.Model.Layers)
+	j.LoRA = &adapter
 	if t.adapter != "" {
 		var c lora.Config
 		c, err = lora.ReadConfig(t.adapter)

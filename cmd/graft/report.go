@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed-5afa5581/graft/data"
+	"github.com/seed-5afa5581/graft/data/check"
 	"github.com/seed-5afa5581/graft/train"
 	"github.com/seed-5afa5581/graft/watch"
 )
@@ -26,9 +27,13 @@ func (v *viewer) finish(ctx context.Context) error {
 	if err := v.sample(ctx, p.Results.Steps); err != nil {
 		return err
 	}
+	found, err := v.found()
+	if err != nil {
+		return err
+	}
 	r := watch.Report{
 		Title: v.title(), Subtitle: fmt.Sprintf("%s, trained by graft, %s", v.method(), p.Finished.Format("2 January 2006, 15:04 MST")),
-		History: v.history, Tables: append(v.facts(), hashes(p), versions(p)), Footer: "graft " + p.Version + ". This page loads nothing.",
+		History: v.history, Tables: append(v.facts(), found, hashes(p), versions(p)), Footer: "graft " + p.Version + ". This page loads nothing.",
 	}
 	for _, q := range v.questions {
 		r.Comparisons = append(r.Comparisons, watch.Comparison{Prompt: q.prompt, Before: q.before, After: q.after, Reference: q.reference})
@@ -38,7 +43,7 @@ func (v *viewer) finish(ctx context.Context) error {
 
 // title names the run.
 func (t *training) title() string {
-	return filepath.Base(t.model) + " on " + filepath.Base(t.data)
+	return filepath.Base(t.model) + " on " + t.data.names()
 }
 
 // method says what trains.
@@ -102,9 +107,9 @@ func length(c train.Config) string {
 	return fmt.Sprintf("%d times through the data", c.Epochs)
 }
 
-// samplesOf describes the data.
+// samplesOf describes the data, as far as the run itself knows it.
 func (v *viewer) samplesOf() []watch.Fact {
-	list := append([]watch.Fact{{Name: "file", Value: filepath.Base(v.data)}}, describeSet(v.set)...)
+	list := append([]watch.Fact{{Name: "file", Value: v.data.names()}}, describeSet(v.set)...)
 	if v.heldOut != nil {
 		list = append(list, watch.Fact{Name: "held out", Value: filepath.Base(v.caring.heldOut)})
 		list = append(list, describeSet(v.heldOut)...)
@@ -113,23 +118,49 @@ func (v *viewer) samplesOf() []watch.Fact {
 }
 
 func describeSet(s *data.Set) []watch.Fact {
-	longest, learned := 0, 0
-	for i := range s.Len() {
-		x := s.Sample(i)
-		longest, learned = max(longest, len(x.Tokens)), learned+x.Learned()
-	}
-	list := []watch.Fact{
-		{Name: "samples", Value: fmt.Sprint(s.Len())},
-		{Name: "tokens", Value: fmt.Sprintf("%d, %.3g %% of them learned", s.Tokens(), 100*float64(learned)/float64(max(1, s.Tokens())))},
-		{Name: "longest", Value: fmt.Sprintf("%d tokens", longest)},
-	}
-	if n := len(s.Left); n > 0 {
-		list = append(list, watch.Fact{Name: "left out", Value: fmt.Sprintf("%d; the first: %s", n, s.Left[0].Why)})
-	}
-	if n := len(s.Cut); n > 0 {
-		list = append(list, watch.Fact{Name: "cut", Value: fmt.Sprint(n)})
+	list := []watch.Fact{{Name: "samples", Value: fmt.Sprint(s.Len())}, {Name: "tokens", Value: fmt.Sprint(s.Tokens())}}
+	for _, f := range []struct {
+		name string
+		n    int
+	}{{"records left out", len(s.Left)}, {"records cut", len(s.Cut)}} {
+		if f.n > 0 {
+			list = append(list, watch.Fact{Name: f.name, Value: fmt.Sprint(f.n)})
+		}
 	}
 	return list
+}
+
+// found looks the data through once more and says what is in it and what is
+// wrong with it, without a word of it.
+func (v *viewer) found() (t watch.Table, err error) {
+	t.Title = "Data report"
+	files, err := data.Find(v.data, v.set.Config.Options)
+	if err != nil {
+		return t, err
+	}
+	renderer, err := data.NewRenderer(v.of.model.Tokenizer, v.set.Config)
+	if err != nil {
+		return t, err
+	}
+	var held *data.Files
+	if v.heldOut != nil {
+		if held, err = data.Find([]string{v.caring.heldOut}, v.set.Config.Options); err != nil {
+			return t, err
+		}
+	}
+	r := check.Files(files, held, renderer)
+	t.Rows = []watch.Fact{
+		{Name: "records", Value: fmt.Sprint(r.Records)},
+		{Name: "learned", Value: fmt.Sprintf("%d of %d tokens, %.3g %%", r.Learned, r.Tokens, 100*float64(r.Learned)/float64(max(1, r.Tokens)))},
+		{Name: "lengths", Value: fmt.Sprintf("half up to %d tokens, 95 %% up to %d, the longest %d", r.Lengths.Quantile(0.5), r.Lengths.Quantile(0.95), r.Lengths.Max)},
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Counts)) {
+		t.Rows = append(t.Rows, watch.Fact{Name: string(k), Value: fmt.Sprintf("%d found", r.Counts[k])})
+	}
+	if len(r.Counts) == 0 {
+		t.Rows = append(t.Rows, watch.Fact{Name: "faults", Value: "none found"})
+	}
+	return t, nil
 }
 
 // hashes lists the SHA-256 of what went in and what came out.

@@ -71,8 +71,8 @@ func arguments(r train.Command, changes map[string]string) (args []string) {
 		here = wd == r.Directory
 	}
 	for _, name := range pathFlags {
-		if v := flags[name]; v != "" && !filepath.IsAbs(v) && !here {
-			flags[name] = filepath.Join(r.Directory, v)
+		if v := flags[name]; v != "" && !here {
+			flags[name] = absolute(r.Directory, v)
 		}
 	}
 	maps.Copy(flags, changes)
@@ -80,6 +80,17 @@ func arguments(r train.Command, changes map[string]string) (args []string) {
 		args = append(args, "--"+name+"="+flags[name])
 	}
 	return args
+}
+
+// absolute returns paths, with commas between, as seen from a directory.
+func absolute(dir, list string) string {
+	all := strings.Split(list, ",")
+	for i, path := range all {
+		if !filepath.IsAbs(path) {
+			all[i] = filepath.Join(dir, path)
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 func readRecord(dir string) (r train.Command, err error) {

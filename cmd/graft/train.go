@@ -18,10 +18,9 @@ import (
 
 var trainCommand = command{
 	name: "train", arguments: "--model DIR --data FILE --out DIR [flags]", summary: "train an adapter, or the whole model with --full",
-	details: "Trains a LoRA adapter on the records of a file and saves it as PEFT does. Records are\n" +
-		"JSON objects with prompt and completion, input and output, question and answer,\n" +
-		"instruction and output, or text; .jsonl, .json, .txt or .md. Without --full the base\n" +
-		"stays as it is.",
+	details: "Trains a LoRA adapter on records and saves it as PEFT does. Records are what graft data\n" +
+		"check takes: files of any usual kind and shape, which are checked first. Without --full\n" +
+		"the base stays as it is.",
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		t := &training{flagSet: f}
 		t.flags(f)
@@ -32,11 +31,12 @@ var trainCommand = command{
 // training is the flags of graft train.
 type training struct {
 	source
-	data, out, targets    string
+	data                  paths
+	out, targets          string
 	full, overwrite, auto bool
 	clip, warmup          float64
 	lora                  lora.Config
-	set                   data.Config
+	records               records
 	config                train.Config
 	methods
 	caring
@@ -46,7 +46,7 @@ type training struct {
 
 func (t *training) flags(f *flag.FlagSet) {
 	t.source.flags(f, "go on training the adapter in `DIR`")
-	f.StringVar(&t.data, "data", "", "`FILE` of records to learn from")
+	f.Var(&t.data, "data", "`PATH` of records to learn from: a file, a folder or a pattern; may be repeated")
 	f.StringVar(&t.out, "out", "", "`DIR` for the adapter, or for the model with --full")
 	f.BoolVar(&t.overwrite, "overwrite", false, "replace the adapter that --out holds")
 	f.BoolVar(&t.full, "full", false, "train every weight instead of an adapter")
@@ -55,7 +55,8 @@ func (t *training) flags(f *flag.FlagSet) {
 	f.BoolVar(&t.lora.RSLoRA, "rslora", false, "scale by alpha/√rank instead")
 	f.Float64Var(&t.lora.Dropout, "dropout", 0, "share of the adapter's inputs dropped in training")
 	f.StringVar(&t.targets, "targets", "all-linear", "`NAMES` of the modules to adapt, comma-separated, or a regular expression between slashes")
-	f.IntVar(&t.set.MaxLen, "max-len", 2048, "longest sample in tokens; longer answers are left out, longer texts cut")
+	t.records.flags(f)
+	f.IntVar(&t.config.Pack, "packing", 0, "join samples into packs of at most so many `TOKENS`, which --batch then counts")
 	f.IntVar(&t.config.Epochs, "epochs", 1, "times through the records")
 	f.IntVar(&t.config.Steps, "steps", 0, "optimiser steps, instead of --epochs")
 	f.IntVar(&t.config.Batch, "batch", 16, "samples a step")
@@ -79,7 +80,7 @@ func (t *training) settle(args []string) error {
 	if err := noArguments(args); err != nil {
 		return err
 	}
-	for _, f := range []struct{ name, value string }{{"--model", t.model}, {"--data", t.data}, {"--out", t.out}} {
+	for _, f := range []struct{ name, value string }{{"--model", t.model}, {"--data", t.data.String()}, {"--out", t.out}} {
 		if f.value == "" {
 			return usagef("%s is missing", f.name)
 		}
@@ -106,7 +107,12 @@ func (t *training) configure() error {
 	if err := t.methods.settle(&t.config); err != nil {
 		return err
 	}
-	if err := errors.Join(t.lora.Validate(), t.config.Validate()); err != nil {
+	if t.records.Date == "" { // what resumes this run makes the same samples another day
+		if err := t.flagSet.Set("date", time.Now().Format(time.DateOnly)); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(t.lora.Validate(), t.config.Validate(), t.records.Validate()); err != nil {
 		return usageError{err}
 	}
 	return errors.Join(t.caring.settle(), t.watching.settle())
@@ -153,10 +159,11 @@ func (t *training) run(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	defer o.close()
-	set, err := data.Open(t.data, o.model.Tokenizer, t.set)
+	set, err := t.examined(s, o.model.Tokenizer)
 	if err != nil {
 		return err
 	}
+	defer set.Close()
 	heldOut, err := t.openHeldOut(o)
 	if err != nil {
 		return err

@@ -61,11 +61,11 @@ func (t *training) writeProvenance(job *train.Run, took time.Duration) error {
 	if p.Command, err = t.command(); err != nil {
 		return err
 	}
-	sum, err := train.Sum(t.data)
+	sum, err := sumOf(t.data.String())
 	if err != nil {
 		return err
 	}
-	p.Inputs = map[string]train.Input{"base": {Path: t.model, SHA256: p.Origin.Base}, "data": {Path: t.data, SHA256: sum.SHA256}}
+	p.Inputs = map[string]train.Input{"base": {Path: t.model, SHA256: p.Origin.Base}, "data": {Path: t.data.String(), SHA256: sum}}
 	files, err := t.results()
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (v *verification) at(now string, p train.Provenance, input string) string {
 	if now != "" || filepath.IsAbs(was) {
 		return cmp.Or(now, was)
 	}
-	return filepath.Join(p.Command.Directory, was)
+	return absolute(p.Command.Directory, was)
 }
 
 // report prints a line about one check.
@@ -119,8 +119,8 @@ func checkBase(dir, want string) error {
 }
 
 func checkData(file, want string) error {
-	sum, err := train.Sum(file)
-	return differs(sum.SHA256, want, err)
+	sum, err := sumOf(file)
+	return differs(sum, want, err)
 }
 
 func differs(got, want string, err error) error {
