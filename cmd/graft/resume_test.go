@@ -171,6 +171,9 @@ func TestEarlyStopping(t *testing.T) {
 			}
 		}
 	}
+	if said, _ := must(t, "verify", out); !strings.Contains(said, "ok      held out "+args[4]) {
+		t.Errorf("verify says %s", said)
+	}
 	if err := json.Unmarshal(read(t, out, "provenance.json"), &p); err != nil || p.Results.Steps == 40 || len(p.Results.Evaluations) != p.Results.Steps {
 		t.Errorf("%+v, %v", p, err)
 	}
