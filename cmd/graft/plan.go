@@ -114,7 +114,7 @@ func (t *training) job() (j plan.Job, err error) {
 	if err != nil {
 		return j, err
 	}
-	j = plan.Job{Train: t.config, MaxLen: t.records.MaxLen}
+	j = plan.Job{Train: t.config, MaxLen: t.records.MaxLen, HeldOut: t.heldOut != ""}
 	if j.Model, err = model.ParseConfig(text); err != nil {
 		return j, err
 	}
@@ -126,6 +126,9 @@ func (t *training) job() (j plan.Job, err error) {
 		j.Storage.Linears = &quant.Config{Type: options.Quantize.Type}
 	}
 	if t.full {
+		if t.frozen > 0 {
+			j.Trains = t.trains
+		}
 		return j, err
 	}
 	adapter := t.lora
