@@ -147,6 +147,18 @@ func TestParquet(t *testing.T) {
 	}
 }
 
+func TestLZ4(t *testing.T) {
+	f, err := NewFile(filepath.Join("testdata", "lz4.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range f.Rows() {
+		if err == nil || !strings.Contains(err.Error(), "write it again with zstd or snappy") {
+			t.Errorf("%s, %v", r.JSON, err)
+		}
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for _, c := range []struct{ name, content, want string }{
 		{"f.xlsx", "", "f.xlsx: save the sheet as CSV"},
