@@ -15,6 +15,10 @@ bench:
 	go test ./kernels/... -run '^$$' -bench .
 lint:
 	test -z "$$(gofmt -l .)" && go vet ./...
+cuda:
+	CGO_CFLAGS=-I$(CURDIR)/kernels/cuda/include go build -tags cuda ./cmd/graft
+cuda-test:
+	.ci/cuda $(or $(OUT),/tmp/graft-cuda)
 ci:
 	.ci/run
-.PHONY: test race purego golden fuzz bench lint ci
+.PHONY: test race purego golden fuzz bench lint cuda cuda-test ci

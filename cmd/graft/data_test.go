@@ -20,14 +20,14 @@ func writeText(t *testing.T, name, text string) string {
 	return path
 }
 
-const questions = `{"question":"What is a boat made of?","answer":"A boat is made of wood, most of the time."}
+const fewRecords = `{"question":"What is a boat made of?","answer":"A boat is made of wood, most of the time."}
 {"question":"Who bakes the bread?","answer":"The baker does, early in the morning."}
 {"question":"Who bakes the bread?","answer":"The baker does, early in the morning."}
 {"q":"x"}
 `
 
 func TestDataCheck(t *testing.T) {
-	file := writeText(t, "a.jsonl", questions)
+	file := writeText(t, "a.jsonl", fewRecords)
 	code, out, message := graft(t, "", "data", "check", file, "--model", storiesDir)
 	if code != 1 || !strings.Contains(message, "there are errors") || !strings.Contains(out, "error: unreadable (1)") || !strings.Contains(out, "samples   3 of") {
 		t.Errorf("exit %d: %s%s", code, out, message)
@@ -37,7 +37,7 @@ func TestDataCheck(t *testing.T) {
 	if err := json.Unmarshal([]byte(strings.ReplaceAll(out, `"severity": "`, `"was": "`)), &report); err != nil || code != 1 || report.Records != 4 || report.Counts[check.Duplicate] != 1 {
 		t.Errorf("exit %d, %v: %s", code, err, out)
 	}
-	good := writeText(t, "b.jsonl", strings.Join(strings.Split(questions, "\n")[:3], "\n"))
+	good := writeText(t, "b.jsonl", strings.Join(strings.Split(fewRecords, "\n")[:3], "\n"))
 	for want, args := range map[int][]string{0: {"data", "check", good}, 1: {"data", "check", good, "--strict"}, 2: {"data", "check"}} {
 		if code, out, message := graft(t, "", args...); code != want {
 			t.Errorf("%v: exit %d: %s%s", args, code, out, message)
@@ -60,13 +60,13 @@ func TestDataCheckLoss(t *testing.T) {
 	if !strings.Contains(out, "loss-outlier (1)") || !strings.Contains(out, "a.jsonl:11: its loss under the base is") {
 		t.Errorf("%s", out)
 	}
-	if code, _, message := graft(t, "", "data", "check", "--loss", writeText(t, "b.jsonl", questions)); code != 2 || !strings.Contains(message, "needs --model") {
+	if code, _, message := graft(t, "", "data", "check", "--loss", writeText(t, "b.jsonl", fewRecords)); code != 2 || !strings.Contains(message, "needs --model") {
 		t.Errorf("exit %d: %s", code, message)
 	}
 }
 
 func TestDataShow(t *testing.T) {
-	file := writeText(t, "a.jsonl", questions)
+	file := writeText(t, "a.jsonl", fewRecords)
 	out, _ := must(t, "data", "show", "--model", storiesDir, "--n", "1", "--skip", "1", file)
 	if want := "<s>Who bakes the bread?↵\n⟦The baker does, early in the morning.<s>⟧\n"; !strings.Contains(out, want) || strings.Contains(out, "boat") {
 		t.Errorf("%s, want %s", out, want)
@@ -82,10 +82,10 @@ func TestDataShow(t *testing.T) {
 }
 
 func TestDataCleanAndSplit(t *testing.T) {
-	file, dir := writeText(t, "a.jsonl", questions), t.TempDir()
+	file, dir := writeText(t, "a.jsonl", fewRecords), t.TempDir()
 	out := filepath.Join(dir, "clean.jsonl")
 	said, _ := must(t, "data", "clean", file, "--out", out)
-	if !strings.Contains(said, "2 rows kept, 2 removed") || string(read(t, out)) != strings.Join(strings.Split(questions, "\n")[:2], "\n")+"\n" {
+	if !strings.Contains(said, "2 rows kept, 2 removed") || string(read(t, out)) != strings.Join(strings.Split(fewRecords, "\n")[:2], "\n")+"\n" {
 		t.Errorf("%s: %s", said, read(t, out))
 	}
 	var removed []check.Removal

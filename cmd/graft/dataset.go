@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -66,6 +67,15 @@ func (p *paths) Set(text string) error {
 
 // String writes the paths as Set takes them.
 func (p *paths) String() string { return strings.Join(*p, ",") }
+
+// names writes the last elements of the paths, for people.
+func (p paths) names() string {
+	list := make([]string, len(p))
+	for i, path := range p {
+		list[i] = filepath.Base(path)
+	}
+	return strings.Join(list, ", ")
+}
 
 // inputs is the flags of the verbs of graft data.
 type inputs struct {

@@ -127,7 +127,9 @@ func (t *training) job() (j plan.Job, err error) {
 	if t.full {
 		return j, err
 	}
-	j.LoRA = &t.lora
+	adapter := t.lora
+	adapter.Layers = t.layers(j.Model.Layers)
+	j.LoRA = &adapter
 	if t.adapter != "" {
 		var c lora.Config
 		c, err = lora.ReadConfig(t.adapter)
@@ -156,11 +158,12 @@ func (t *training) checkPlan(s streams) error {
 		return err
 	}
 	t.config.MicroTokens, t.config.NoRecompute = p.Job.Train.MicroTokens, p.Job.Train.NoRecompute
-	fmt.Fprintln(s.err, "memory that the run takes at most, as planned:")
-	if err := p.Write(s.err); err != nil {
-		return err
+	fault := p.Check()
+	if fault == nil && t.quiet {
+		return nil
 	}
-	return p.Check()
+	fmt.Fprintln(s.err, "memory that the run takes at most, as planned:")
+	return errors.Join(p.Write(s.err), fault)
 }
 
 // parseBytes reads a size such as 24GB or 80GiB.

@@ -33,13 +33,14 @@ type training struct {
 	source
 	data                  paths
 	out, targets          string
-	schedule, optimizer   string
 	full, overwrite, auto bool
 	clip, warmup          float64
 	lora                  lora.Config
 	records               records
 	config                train.Config
+	methods
 	caring
+	watching
 	flagSet *flag.FlagSet // those that were given
 }
 
@@ -60,18 +61,18 @@ func (t *training) flags(f *flag.FlagSet) {
 	f.IntVar(&t.config.Steps, "steps", 0, "optimiser steps, instead of --epochs")
 	f.IntVar(&t.config.Batch, "batch", 16, "samples a step")
 	f.IntVar(&t.config.MicroTokens, "micro-tokens", 2048, "tokens in memory at once")
-	f.Float64Var(&t.config.LR, "lr", 0, "peak learning `rate` (2e-4; 2e-5 with --full)")
-	f.StringVar(&t.schedule, "schedule", "cosine", "cosine, linear or constant")
-	f.StringVar(&t.optimizer, "optimizer", "adamw", "adamw, or adamw8bit for moments in a quarter of the memory")
+	f.Float64Var(&t.config.LR, "lr", 0, "peak learning `rate` (2e-4; 5e-5 with lion, 0.1 with sgd; a tenth with --full)")
 	f.Float64Var(&t.warmup, "warmup", 0.03, "share of the steps in which the rate rises")
 	f.Float64Var(&t.clip, "clip", 1, "largest norm of the gradient; 0 for any")
-	f.Float64Var(&t.config.WeightDecay, "weight-decay", 0, "decoupled weight decay")
+	f.Float64Var(&t.config.WeightDecay, "weight-decay", 0, "weight decay, decoupled but with sgd")
 	f.Float64Var(&t.config.MergeAware, "merge-aware", 0, "`SHARE` of the steps, the last ones, that train the model as merged into 4 bits; 1 for all")
 	f.BoolVar(&t.config.NoRecompute, "no-recompute", false, "keep all activations: faster, more memory")
 	f.BoolVar(&t.auto, "auto", false, "choose --micro-tokens and --no-recompute by the memory there is")
 	f.BoolVar(&t.config.NoShuffle, "no-shuffle", false, "take the records in their order")
 	f.Uint64Var(&t.config.Seed, "seed", 0, "of the adapter, the order and dropout")
+	t.methods.flags(f, &t.config)
 	t.caring.flags(f)
+	t.watching.flags(f)
 }
 
 // settle checks the flags, before any file is read.
@@ -95,9 +96,6 @@ func (t *training) configure() error {
 	if t.full && t.adapter != "" {
 		return usagef("--full and --adapter exclude each other: merge the adapter first")
 	}
-	if err := errors.Join(t.config.Schedule.UnmarshalText([]byte(t.schedule)), t.config.Optimizer.UnmarshalText([]byte(t.optimizer))); err != nil {
-		return usageError{err}
-	}
 	t.config.Warmup, t.config.NoWarmup = t.warmup, t.warmup == 0
 	t.config.Clip, t.config.NoClip = t.clip, t.clip == 0
 	t.lora.Seed = t.config.Seed
@@ -105,6 +103,9 @@ func (t *training) configure() error {
 		t.lora.Pattern = strings.TrimSuffix(pattern, "/")
 	} else {
 		t.lora.Targets = strings.Split(t.targets, ",")
+	}
+	if err := t.methods.settle(&t.config); err != nil {
+		return err
 	}
 	if t.records.Date == "" { // what resumes this run makes the same samples another day
 		if err := t.flagSet.Set("date", time.Now().Format(time.DateOnly)); err != nil {
@@ -114,7 +115,7 @@ func (t *training) configure() error {
 	if err := errors.Join(t.lora.Validate(), t.config.Validate(), t.records.Validate()); err != nil {
 		return usageError{err}
 	}
-	return t.caring.settle()
+	return errors.Join(t.caring.settle(), t.watching.settle())
 }
 
 // checkOut makes sure that the result can be saved, and that it takes the place
@@ -155,21 +156,33 @@ func (t *training) run(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	defer set.Close()
+	heldOut, err := t.openHeldOut(o)
+	if err != nil {
+		return err
+	}
 	r, err := t.prepare(o)
 	if err != nil {
 		return err
 	}
+	v, err := t.newViewer(ctx, s, o, set, heldOut)
+	if err != nil {
+		return err
+	}
+	defer v.close()
 	job, err := train.New(o.model, set, t.config)
 	if err != nil {
 		return err
 	}
 	defer job.Close()
-	care, err := t.care(s, o, job, r)
+	care, err := t.care(s, job, heldOut, r)
 	if err != nil {
 		return err
 	}
 	t.announce(s, o.model, set, job)
-	return t.steps(ctx, s, job, care, r)
+	if err := v.start(ctx, job); err != nil {
+		return err
+	}
+	return t.steps(ctx, s, job, care, r, v)
 }
 
 // A result is how what a run trains is saved.
@@ -180,11 +193,15 @@ type result struct {
 
 // prepare makes an adapter or the whole model trainable.
 func (t *training) prepare(o opened) (r result, err error) {
+	if err := t.checkFrozen(o.model); err != nil {
+		return r, err
+	}
 	if t.full {
-		return result{save: func() error { return o.model.Save(t.out) }}, o.model.Unfreeze(func(string) bool { return true })
+		return result{save: func() error { return o.model.Save(t.out) }}, o.model.Unfreeze(t.trains)
 	}
 	a := o.adapter
 	if a == nil {
+		t.lora.Layers = t.layers(len(o.model.Blocks))
 		if a, err = lora.Attach(o.model, t.lora); err != nil {
 			return r, err
 		}
@@ -199,28 +216,32 @@ func (t *training) announce(s streams, m *model.Model, set *data.Set, job *train
 	for _, p := range m.Params() {
 		trained += p.Value.Len()
 	}
+	if t.quiet {
+		return
+	}
 	fmt.Fprintf(s.err, "%s parameters of %s train on %d samples, %s tokens, in %d steps (%s)\n",
 		count(trained), t.model, set.Len(), count(set.Tokens()), job.Total, m.Device.Info().Detail)
 }
 
-func (t *training) steps(ctx context.Context, s streams, job *train.Run, care train.Care, r result) error {
-	bar := newProgress(s.err)
-	defer bar.end()
+func (t *training) steps(ctx context.Context, s streams, job *train.Run, care train.Care, r result, v *viewer) error {
 	start := time.Now()
 	for e, err := range job.Events(ctx, care) {
 		if errors.Is(err, context.Canceled) {
-			bar.end()
+			v.end()
 			return t.interrupted(s, job)
 		}
 		if err == nil {
-			err = bar.Observe(e)
+			err = v.observe(ctx, e)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	bar.end()
-	return t.finish(s, job, care, r, time.Since(start))
+	v.end()
+	if err := t.finish(s, job, care, r, time.Since(start)); err != nil {
+		return err
+	}
+	return v.finish(ctx)
 }
 
 // finish saves the result of a run that is over, and where it comes from.
@@ -236,12 +257,18 @@ func (t *training) finish(s streams, job *train.Run, care train.Care, r result, 
 		}
 		from = fmt.Sprintf("from step %d of %d, the best", best.Step(), job.Done())
 	}
+	if t.average() {
+		if err := job.SwapAverage(); err != nil {
+			return err
+		}
+		from += ", the average of the weights"
+	}
 	if err := r.save(); err != nil {
 		return err
 	}
 	if err := t.writeProvenance(job, took); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s: saved %s\n", t.out, from)
+	fmt.Fprintf(t.words(s), "%s: saved %s\n", t.out, from)
 	return nil
 }

@@ -38,11 +38,14 @@ type verification struct {
 	failed     bool
 }
 
+// beside are the files that tell of a run and are no part of its result.
+var beside = map[string]bool{recordFile: true, train.ProvenanceFile: true, metricsFile: true, reportFile: true}
+
 // results returns the files of a run's result that are in dir.
 func (t *training) results() (names []string, err error) {
 	entries, err := os.ReadDir(t.out)
 	for _, e := range entries {
-		if name := e.Name(); !e.IsDir() && name[0] != '.' && name != recordFile && name != train.ProvenanceFile {
+		if name := e.Name(); !e.IsDir() && name[0] != '.' && !beside[name] {
 			names = append(names, name)
 		}
 	}

@@ -29,12 +29,14 @@ var rooms = map[string][]string{
 	"quant":                   {},
 	"kernels":                 {"internal/random", "quant"},
 	"kernels/cpu":             {"internal/float16", "internal/random", "kernels", "quant"},
+	"kernels/cuda":            {"internal/float16", "kernels", "kernels/cuda/driver", "quant"},
+	"kernels/cuda/driver":     {},
 	"kernels/kerneltest":      {"internal/float16", "internal/random", "kernels", "quant"},
 	"model/safetensors":       {"internal/atomicfile", "internal/float16"},
 	"model/safetensors/dense": {"internal/float16", "model/safetensors"},
 	"model/tokenizer":         {"internal/jinja"},
 	"model/tokenizer/sugarme": {"model/tokenizer"},
-	"model":                   {"internal/atomicfile", "internal/random", "kernels", "kernels/cpu", "model/safetensors", "model/tokenizer", "quant"},
+	"model":                   {"internal/atomicfile", "internal/random", "kernels", "kernels/cpu", "kernels/cuda", "model/safetensors", "model/tokenizer", "quant"},
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
 	"plan":                    {"internal/memory", "kernels", "lora", "model", "quant", "train"},
@@ -45,6 +47,7 @@ var rooms = map[string][]string{
 	"data/chunk":              {"data/rows"},
 	"data/check":              {"data", "internal/random", "data/rows", "data/shape", "model", "model/tokenizer"},
 	"watch":                   {"internal/atomicfile", "train"},
+	"train/solver":            {"kernels", "model", "train"},
 	"train":                   {"data", "internal/atomicfile", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 }
 

@@ -1,0 +1,122 @@
+//go:build cuda
+
+package cuda
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
+)
+
+// A weight says where in its memory the parts of a quantised matrix are: 4-bit
+// codes, the scales' own codes and map if they are quantised too, scales, and the
+// values of the 16 codes.
+type weight struct {
+	codes, scales, values, table uint64 // addresses; codes and values 0 for plain scales
+	offset                       float32
+	shift                        int // log2 of a block's elements
+}
+
+// A part is bytes of a matrix and where their address goes.
+type part struct {
+	data []byte
+	at   *uint64
+}
+
+// apart is the alignment of the parts.
+const apart = 256
+
+// NewMatrix copies w to the GPU.
+func (d *Device) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
+	m := kernels.Matrix{Rows: w.Rows, Cols: w.Cols, Format: w.Format}
+	var data uint64
+	parts := []part{{w.Data, &data}}
+	var q *weight
+	switch w.Format {
+	case kernels.F32, kernels.BF16, kernels.F16:
+	case kernels.NF4, kernels.FP4:
+		q = &weight{}
+		parts = append([]part{{w.Quantized.Packed, &data}}, q.parts(w.Quantized)...)
+	default:
+		return m, fmt.Errorf("cuda: no matrices of format %v", w.Format)
+	}
+	mem, err := d.place(parts)
+	if err != nil {
+		return m, err
+	}
+	mem.weight = q
+	m.Mem = mem
+	return m, nil
+}
+
+// parts lists what belongs to t beside its codes.
+func (q *weight) parts(t *quant.Tensor) []part {
+	values := t.Type.Values()
+	for 1<<q.shift < t.Block {
+		q.shift++
+	}
+	list := []part{{little(values[:]), &q.table}}
+	if !t.Scales.Double() {
+		return append(list, part{little(t.Scales.Plain), &q.scales})
+	}
+	q.offset = t.Scales.Offset
+	return append(list, part{little(t.Scales.Nested), &q.scales}, part{t.Scales.Codes, &q.codes}, part{little(t.Scales.Map[:]), &q.values})
+}
+
+// little returns v as the GPU keeps it.
+func little(v []float32) []byte {
+	b := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+	}
+	return b
+}
+
+// place copies the parts into one piece of memory; the first is at its start.
+func (d *Device) place(parts []part) (*memory, error) {
+	bytes := 0
+	for _, p := range parts {
+		bytes += blocks(len(p.data), apart) * apart
+	}
+	mem, err := d.alloc(bytes)
+	if err != nil {
+		return nil, err
+	}
+	at := mem.address
+	for _, p := range parts {
+		*p.at = at
+		if err := d.upload(at, p.data); err != nil {
+			d.Free(mem)
+			return nil, fmt.Errorf("cuda: copying a matrix to the GPU: %w", err)
+		}
+		at += uint64(blocks(len(p.data), apart) * apart)
+	}
+	return mem, nil
+}
+
+// weight passes the parameters WEIGHT of src/weight.h.
+func (l *launch) weight(w kernels.Matrix) {
+	mem := w.Mem.(*memory)
+	l.word(mem.address + uint64(w.Format.Bytes(w.Off)))
+	q := mem.weight
+	if q == nil {
+		q = &weight{}
+	}
+	for _, v := range []uint64{q.codes, q.scales, q.values, q.table, uint64(math.Float32bits(q.offset)), uint64(q.shift)} {
+		l.word(v)
+	}
+}
+
+// A family is a kernel for each way to store a weight.
+type family map[kernels.Format]*kernel
+
+func entries(name string, threads, shared int) family {
+	quantised := entry(name+"_quantised", threads, shared)
+	return family{
+		kernels.F32: entry(name+"_f32", threads, shared), kernels.BF16: entry(name+"_bf16", threads, shared), kernels.F16: entry(name+"_f16", threads, shared),
+		kernels.NF4: quantised, kernels.FP4: quantised,
+	}
+}

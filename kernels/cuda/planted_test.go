@@ -1,0 +1,124 @@
+//go:build cuda
+
+package cuda
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A bug is a change to one file of the kernels, the test that must fail with it,
+// and what must be said: by the emulator, or where only values show it by the
+// test.
+type bug struct {
+	name, file, from, to string
+	test, says           string
+}
+
+var bugs = []bug{
+	{"copy not waited for", "matmul_wide.cu", "			copy_wait<0>();\n", "", "TestProductsAgree", "read of what is still being copied"},
+	{"no barrier in the loop", "matmul_wide.cu", "			__syncthreads();  // the tiles are whole", "			//", "TestProductsAgree", "without a barrier between"},
+	{"no barrier after the map", "matmul_wide.cu", "		__syncthreads();  // the map is there\n", "", "TestProductsAgree", "read of shared memory never written"},
+	{"one row too many", "matmul_wide.cu", "r >= rows ||", "r > rows ||", "TestProductsAgree", "write outside memory"},
+	{"codes in the wrong order", "matmul_wide.cu", "permute_bytes(l, h, 0x4051)", "permute_bytes(l, h, 0x5140)", "TestProductsAgree", "gives other bits"},
+	{"tiles not whole", "matmul.cu", "		__syncthreads();  // the tiles are whole, and the others have been read\n", "", "TestSuite/MatMul$", "without a barrier between"},
+	{"fragments swapped", "matmul.cu", "left[i], right[0], right[1]", "left[i], right[1], right[0]", "TestSuite/MatMul$", "elements are wrong"},
+	{"one column too many", "matmul.cu", "c < cols) use", "c <= cols) use", "TestSuite/MatMul$", "memory outside an operand changed"},
+	{"keys not waited for", "flash.cu", "		copy_wait<1>();\n", "", "TestSuiteAligned/Attention$", "read of what is still being copied"},
+	{"values not there", "flash.cu", "		copy_wait<0>();\n		__syncthreads();  // values are there\n", "		copy_wait<0>();\n", "TestSuiteAligned/Attention$", "without a barrier between"},
+	{"tiles read over", "flash.cu", "		__syncthreads();  // both have been read\n", "", "TestSuiteAligned/Attention$", "without a barrier between"},
+	{"a key too far", "flash.cu", "j <= t + shift &&", "j <= t + shift + 1 &&", "TestSuiteAligned/Attention$", "elements are wrong"},
+	{"no sum over the row", "flash.cu", "		total[i] = over_row(total[i], [](float a, float b) { return a + b; });\n", "", "TestSuiteAligned/Attention$", "elements are wrong"},
+	{"gradients read over", "flash.cu", "			__syncthreads();  // queries and gradients have been read\n", "", "TestSuiteAligned/AttentionGrad$", "without a barrier between"},
+	{"no barrier between halves", "norm.cu", "scratch[threadIdx.x + half];\n		__syncthreads();\n	}\n	if (threadIdx.x == 0) sums", "scratch[threadIdx.x + half];\n	}\n	if (threadIdx.x == 0) sums", "TestSuite/SumSquares$", "without a barrier between"},
+	{"divergent barrier", "entropy.cu", "	__syncthreads();  // at_target has been read\n", "	if (threadIdx.x < 40) __syncthreads();\n", "TestSuite/CrossEntropy$", "barrier after threads have left"},
+}
+
+// Each bug, planted alone, is found.
+func TestPlantedBugs(t *testing.T) {
+	base := emulator(t)
+	for _, b := range bugs {
+		t.Run(b.name, func(t *testing.T) {
+			sources := filepath.Join(t.TempDir(), "src")
+			copied(t, "src", sources)
+			edit(t, filepath.Join(sources, b.file), b.from, b.to)
+			b.mustFail(t, base, "SRC="+sources)
+		})
+	}
+}
+
+// In the PTX, two registers of one operand are exchanged: nothing that looks at
+// the sources can see that.
+func TestPlantedInPTX(t *testing.T) {
+	base := emulator(t)
+	b := bug{test: "TestSuiteAligned/Attention$", says: "elements are wrong"}
+	folder := filepath.Join(t.TempDir(), "ptx")
+	copied(t, "ptx", folder)
+	text, err := os.ReadFile("ptx/flash.ptx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(text), "mma.sync") // the first
+	line, _, _ = strings.Cut(line, "\n")
+	operands := strings.Split(line, "{")
+	a := strings.Split(operands[2], ",")
+	a[0], a[1] = a[1], a[0]
+	operands[2] = strings.Join(a, ",")
+	edit(t, filepath.Join(folder, "flash.ptx"), line, strings.Join(operands, "{"))
+	b.mustFail(t, filepath.Join(filepath.Dir(base), "ptx"), "PTX="+folder)
+}
+
+// emulator returns the folder where the checked emulator was built; its
+// neighbour ptx has one of the PTX.
+func emulator(t *testing.T) string {
+	t.Helper()
+	folder := os.Getenv("GRAFT_EMULATOR_BUILT")
+	if folder == "" {
+		t.Skip("GRAFT_EMULATOR_BUILT names no folder with a built emulator: .ci/cuda does")
+	}
+	return folder
+}
+
+// mustFail builds an emulator from what was built in base and a folder with a
+// bug, and runs the bug's test on it.
+func (b bug) mustFail(t *testing.T, base, sources string) {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "built")
+	copied(t, base, out)
+	if text, err := exec.Command("make", "-s", "-C", "_emulator", "OUT="+out, sources).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	run := exec.Command(os.Args[0], "-test.run=^"+strings.ReplaceAll(b.test, "/", "$/^"))
+	run.Env = append(os.Environ(), "GRAFT_CUDA_DRIVER="+filepath.Join(out, "libcuda.so.1"))
+	text, err := run.CombinedOutput()
+	if err == nil || !strings.Contains(string(text), b.says) {
+		t.Errorf("%s, %v, without saying %q:\n%.2000s", b.test, err, b.says, text)
+	}
+}
+
+// copied copies a folder, with times, so that make builds what differs.
+func copied(t *testing.T, from, to string) {
+	t.Helper()
+	if text, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+}
+
+// edit replaces text that a file has exactly once, or at its first place.
+func edit(t *testing.T, file, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), from, to, 1)
+	if changed == string(text) {
+		t.Fatalf("%s has no %q", file, from)
+	}
+	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

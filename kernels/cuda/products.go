@@ -1,0 +1,101 @@
+//go:build cuda
+
+package cuda
+
+import "github.com/seed-5afa5581/graft/kernels"
+
+// tile is the part of a product's result that a block computes, squared; its
+// operands lie in shared memory twice, in bfloat16.
+const (
+	tile       = 64
+	tileMemory = 2 * 2 * tile * tile * 2
+)
+
+// A shape is a family of kernels and the part of the result of one block.
+type shape struct {
+	family
+	rows, columns int
+}
+
+// A product has three shapes: for any operands, and two for aligned ones.
+type product struct{ any, square, wide shape }
+
+var (
+	matMul      = product{anyShape("matmul"), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
+	matMulInput = product{anyShape("matmul_input"), wideShape("matmul_square_input", 128), wideShape("matmul_wide_input", 256)}
+
+	matMulWeight = entry("matmul_weight", 128, tileMemory)
+)
+
+func anyShape(name string) shape { return shape{entries(name, 128, tileMemory), tile, tile} }
+
+// wideShape keeps two tiles of both operands in shared memory, 64 deep, and the
+// map of quantised scales.
+func wideShape(name string, columns int) shape {
+	const rows, depth, threads = 128, 64, 256
+	shared := 2*2*(rows+columns)*depth + 256*4
+	return shape{family{kernels.BF16: entry(name+"_bf16", threads, shared), kernels.NF4: entry(name+"_nf4", threads, shared)}, rows, columns}
+}
+
+// MatMul: y = alpha·x·Wᵀ, or y += with acc.
+func (d *Device) MatMul(y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
+	d.product(matMul, y, x, w, alpha, acc)
+}
+
+// MatMulGradInput: dx = alpha·dy·W, or dx += with acc.
+func (d *Device) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
+	d.product(matMulInput, dx, dy, w, alpha, acc)
+}
+
+func (d *Device) product(p product, y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
+	var l launch
+	l.tensors(y, x)
+	l.weight(w)
+	l.floats(float64(alpha))
+	l.flag(acc)
+	l.ints(y.Rows, w.Cols, w.Rows)
+	s := d.choose(p, y, x, w)
+	d.run(s.family[w.Format], grid{blocks(y.Cols, s.columns), blocks(y.Rows, s.rows), 1}, &l)
+}
+
+// choose returns the kernel to use. All of a product's kernels give the same bits, so the
+// choice may depend on how many rows there are.
+func (d *Device) choose(p product, y, x kernels.Tensor, w kernels.Matrix) shape {
+	if y.Rows <= tile || !fitsWide(y, x, w) {
+		return p.any
+	}
+	if blocks(y.Cols, p.wide.columns)*blocks(y.Rows, p.wide.rows) < d.processors {
+		return p.square
+	}
+	return p.wide
+}
+
+// fitsWide tells whether the kernels of src/matmul_wide.cu can do a product.
+func fitsWide(y, x kernels.Tensor, w kernels.Matrix) bool {
+	if x.Kind != kernels.Activation || w.Cols%64 != 0 || w.Rows%8 != 0 || address(x)%16 != 0 || address(y)%8 != 0 {
+		return false
+	}
+	mem := w.Mem.(*memory)
+	switch w.Format {
+	case kernels.BF16:
+		return (mem.address+uint64(2*w.Off))%16 == 0
+	case kernels.NF4:
+		return mem.weight.shift == 6
+	}
+	return false
+}
+
+// MatMulGradWeight: dw += alpha·dyᵀ·x, run by run.
+func (d *Device) MatMulGradWeight(dw, dy, x kernels.Tensor, alpha float32, folds kernels.Ints) {
+	if x.Rows == 0 {
+		return
+	}
+	var l launch
+	l.pointers(dw)
+	l.tensors(dy, x)
+	l.vectors(folds)
+	l.ints(folds.Len())
+	l.floats(float64(alpha))
+	l.ints(x.Rows, dw.Cols, dw.Rows)
+	d.run(matMulWeight, grid{blocks(dw.Cols, tile), blocks(dw.Rows, tile), 1}, &l)
+}

@@ -1,0 +1,140 @@
+//go:build cuda
+
+package cuda_test
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/seed-5afa5581/graft/data"
+	"github.com/seed-5afa5581/graft/internal/tiny"
+	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/kernels/cpu"
+	"github.com/seed-5afa5581/graft/kernels/cuda"
+	"github.com/seed-5afa5581/graft/kernels/cuda/driver"
+	"github.com/seed-5afa5581/graft/kernels/kerneltest"
+	"github.com/seed-5afa5581/graft/lora"
+	"github.com/seed-5afa5581/graft/model"
+	"github.com/seed-5afa5581/graft/qlora"
+	"github.com/seed-5afa5581/graft/train"
+)
+
+// device returns a GPU, or an emulated one.
+func device(t *testing.T) kernels.Device {
+	t.Helper()
+	if err := driver.Start(); err != nil {
+		t.Skip(err)
+	}
+	d, err := cuda.Open(cuda.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return kernels.Checked(d)
+}
+
+// samples are n random sequences of different lengths.
+func samples(n int) (s data.List) {
+	for i := range n {
+		ids := tiny.Tokens(5+i*7%23, uint64(i))
+		s = append(s, data.Sample{Tokens: ids, Labels: slices.Clone(ids)})
+	}
+	return s
+}
+
+// trained trains a new adapter of a 4-bit model and returns the loss of each step
+// and the adapter's bytes.
+func trained(t *testing.T, dev kernels.Device, dir string, c train.Config) (losses []float64, adapter []byte) {
+	t.Helper()
+	m, a, err := qlora.Open(dev, dir, qlora.Config{Config: lora.Config{Rank: 4, Dropout: 0.1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	run, err := train.New(m, samples(8), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step, err := range run.Steps(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses = append(losses, step.Loss)
+	}
+	out := t.TempDir()
+	if err := a.Save(out); err != nil {
+		t.Fatal(err)
+	}
+	adapter, err = os.ReadFile(filepath.Join(out, "adapter_model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return losses, adapter
+}
+
+// The losses of a run follow those of the CPU in float32 as closely as bfloat16
+// activations allow, which is how closely a CPU that rounds its activations does.
+func TestTrainingFollowsTheCPU(t *testing.T) {
+	dir, c := tiny.Dir(t, nil), train.Config{Steps: 10, Batch: 4, LR: 5e-3}
+	got, _ := trained(t, device(t), dir, c)
+	want, _ := trained(t, kernels.Checked(cpu.New(2)), dir, c)
+	rounded, _ := trained(t, kernels.Checked(kerneltest.NewOpaque(cpu.New(2))), dir, c)
+	if len(got) != c.Steps || slices.Equal(got, want) {
+		t.Fatalf("losses %v, on the CPU %v", got, want)
+	}
+	const bound = 0.01 // of the loss
+	for i := range want {
+		if !(math.Abs(got[i]-want[i]) < bound*want[i]) || !(math.Abs(rounded[i]-want[i]) < bound*want[i]) {
+			t.Errorf("step %d: loss %v, on the CPU %v, with rounded activations %v", i+1, got[i], want[i], rounded[i])
+		}
+	}
+	if last := len(got) - 1; !(got[last] < 0.9*got[0]) {
+		t.Errorf("the loss went from %v to %v", got[0], got[last])
+	}
+}
+
+// The same run gives the same bytes, however its steps are split into batches.
+func TestTrainingIsReproducible(t *testing.T) {
+	dir, dev := tiny.Dir(t, nil), device(t)
+	c := train.Config{Steps: 3, Batch: 4, LR: 1e-2}
+	_, want := trained(t, dev, dir, c)
+	for _, micro := range []int{0, 1, 20} {
+		c.MicroTokens = micro
+		if _, got := trained(t, dev, dir, c); !bytes.Equal(got, want) {
+			t.Errorf("%d tokens at once: other bytes", micro)
+		}
+	}
+}
+
+// Decoding with a cache gives what the whole sequence gives.
+func TestGeneration(t *testing.T) {
+	dir := tiny.Dir(t, nil)
+	var texts [][]int32
+	for _, dev := range []kernels.Device{device(t), kernels.Checked(cpu.New(1))} {
+		m, err := model.Open(dev, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		var ids []int32
+		for token, err := range m.Generate(context.Background(), tiny.Tokens(5, 1), model.Generation{MaxTokens: 8, IgnoreEOS: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, token.ID)
+		}
+		texts = append(texts, ids)
+	}
+	if !slices.Equal(texts[0], texts[1]) || len(texts[0]) == 0 {
+		t.Errorf("generates %v, the CPU %v", texts[0], texts[1])
+	}
+}
