@@ -42,12 +42,18 @@ func main() {
 		if err != nil {
 			log.Fatal("matmul: ", err)
 		}
-		run, err := r.product(dev)
+		run, tokens, err := r.product(dev)
 		if err != nil {
 			log.Fatal("matmul: ", err)
 		}
 		peak := dev.Peak()
+		if r.adapter() { // its tokens are packed for the matrix that it adapts
+			dev.Hold(tokens)
+		}
 		best := r.best(run)
+		if r.adapter() {
+			dev.Release(tokens)
+		}
 		fmt.Println(best, (peak+dev.Peak())/2, dev.Info().Detail)
 	}
 }
@@ -88,11 +94,13 @@ func tensor(dev kernels.Device, which, rows, cols int) (kernels.Tensor, error) {
 // weights are kept likewise.
 var weights = map[[2]int]kernels.Matrix{}
 
-// weight returns a matrix as the type stores it. Adapters' matrices are float32
-// in either.
+// adapter reports whether the matrix is one of an adapter's, which are float32 always.
+func (r request) adapter() bool { return min(r.out, r.in) <= 64 }
+
+// weight returns a matrix as the type stores it.
 func (r request) weight(dev kernels.Device) (kernels.Matrix, error) {
 	t, err := tensor(dev, 2, r.out, r.in)
-	if err != nil || r.dtype == "f32" || min(r.out, r.in) <= 64 {
+	if err != nil || r.dtype == "f32" || r.adapter() {
 		return t.Matrix(), err
 	}
 	if m, ok := weights[[2]int{r.out, r.in}]; ok {
@@ -105,31 +113,31 @@ func (r request) weight(dev kernels.Device) (kernels.Matrix, error) {
 	return m, err
 }
 
-// product returns what the request names.
-func (r request) product(dev kernels.Device) (func(), error) {
+// product returns what the request names, and its tokens' tensor.
+func (r request) product(dev kernels.Device) (run func(), tokens kernels.Tensor, err error) {
 	w, err := r.weight(dev)
 	if err != nil {
-		return nil, err
+		return nil, tokens, err
 	}
 	x, err := tensor(dev, 0, r.tokens, r.in)
 	if err != nil {
-		return nil, err
+		return nil, tokens, err
 	}
 	y, err := tensor(dev, 1, r.tokens, r.out)
 	if err != nil {
-		return nil, err
+		return nil, tokens, err
 	}
 	switch r.form {
 	case "NT":
-		return func() { dev.MatMul(y, x, w, 1, false) }, nil
+		return func() { dev.MatMul(y, x, w, 1, false) }, x, nil
 	case "NN":
-		return func() { dev.MatMulGradInput(x, y, w, 1, false) }, nil
+		return func() { dev.MatMulGradInput(x, y, w, 1, false) }, y, nil
 	case "TN":
 		dw, err := tensor(dev, 3, r.out, r.in)
 		folds := kernels.Ints{Host: []int32{0}}
-		return func() { dev.MatMulGradWeight(dw, y, x, 1, folds) }, err
+		return func() { dev.MatMulGradWeight(dw, y, x, 1, folds) }, x, err
 	}
-	return nil, fmt.Errorf("no form %q", r.form)
+	return nil, tokens, fmt.Errorf("no form %q", r.form)
 }
 
 // clock returns the seconds that the thread has had, or by the clock.

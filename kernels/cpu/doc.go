@@ -15,8 +15,8 @@
 // these names forces another, the build tag purego leaves the assembly out.
 //
 // Products are computed in float32, or with weights that are stored in bfloat16
-// or quantised, where the processor can, in bfloat16 and summed in float32;
-// skinny ones, of adapters, stay in float32 with AVX-512. In
+// or quantised, where the processor can, in bfloat16 and summed in float32; with
+// AVX-512 those of an adapter that rounding would slow down stay in float32. In
 // float32 denormal numbers count; products in bfloat16 take those under 2^-126
 // for zero, as operands and as sums. Infinities and NaN come out where plain Go
 // has them, and nowhere else.

@@ -8,9 +8,9 @@ import (
 
 // A skinny product has a matrix of few rows or columns, as an adapter's are.
 // Its other matrix meets so few panels that packing it would take as long as to
-// multiply: the micro-kernel reads it where it lies. It is computed in float32
-// always, because to round it would take as long too. In float32 the sums are
-// those of any other product, in the same order.
+// multiply: the micro-kernel reads it where it lies, in float32, because to round
+// it would take as long too. In float32 the sums are those of any other product,
+// in the same order.
 
 // skinny is the most vectors of B, or terms of a sum, of a skinny product.
 const skinny = 2 * panel
@@ -24,9 +24,17 @@ func (p *product) fewRows() bool {
 }
 func (p *product) fewTerms() bool { return p.k <= skinny }
 
-// skinny reports whether a product is, on a device that has what it takes.
+// skinny reports whether a product is, on a device that has what it takes. In
+// bfloat16, products of tokens with few columns are not: their A is held, packed
+// already for a wider one.
 func (d *Device) skinny(p *product) bool {
-	return d.simd.directF32 != nil && !(d.bf16 && p.attention) && (p.fewColumns() || p.fewRows() || p.fewTerms())
+	switch {
+	case d.simd.directF32 == nil || d.bf16 && p.attention:
+		return false
+	case p.fewColumns():
+		return !d.bf16 || p.a.across
+	}
+	return p.fewRows() || p.fewTerms()
 }
 
 // tall and broad are the tasks of byRows and byColumns.
