@@ -13,6 +13,7 @@ import (
 	"github.com/seed-5afa5581/graft/data"
 	"github.com/seed-5afa5581/graft/data/check"
 	"github.com/seed-5afa5581/graft/internal/atomicfile"
+	"github.com/seed-5afa5581/graft/model"
 )
 
 var dataCommand = command{
@@ -31,6 +32,7 @@ var checkCommand = command{
 		c := &checking{}
 		c.inputs.flags(f)
 		f.Var(&c.eval, "eval", "`PATH` of records for evaluation, to look for what both have")
+		f.BoolVar(&c.loss, "loss", false, "look for samples whose loss under the model is far from the others'; takes a while")
 		f.BoolVar(&c.json, "json", false, "write the report as JSON")
 		f.BoolVar(&c.strict, "strict", false, "exit with 1 for warnings too")
 		f.IntVar(&c.examples, "examples", 3, "findings of each kind to print")
@@ -41,12 +43,12 @@ var checkCommand = command{
 // checking is the flags of graft data check.
 type checking struct {
 	inputs
-	eval         paths
-	json, strict bool
-	examples     int
+	eval               paths
+	json, strict, loss bool
+	examples           int
 }
 
-func (c *checking) run(_ context.Context, s streams, args []string) error {
+func (c *checking) run(ctx context.Context, s streams, args []string) error {
 	files, renderer, err := c.open(args)
 	if err != nil {
 		return err
@@ -58,6 +60,13 @@ func (c *checking) run(_ context.Context, s streams, args []string) error {
 		}
 	}
 	report := check.Files(files, eval, renderer)
+	if c.loss {
+		scores, err := c.scores(ctx, files, renderer)
+		if err != nil {
+			return err
+		}
+		report.Outliers(scores)
+	}
 	if c.json {
 		e := json.NewEncoder(s.out)
 		e.SetIndent("", "  ")
@@ -66,6 +75,33 @@ func (c *checking) run(_ context.Context, s streams, args []string) error {
 		err = report.Print(s.out, c.examples)
 	}
 	return errors.Join(err, verdict(report, c.strict))
+}
+
+// scores computes the loss of every sample.
+func (c *checking) scores(ctx context.Context, files *data.Files, r *data.Renderer) (scores []check.Score, err error) {
+	if r == nil {
+		return nil, usagef("--loss needs --model")
+	}
+	o, err := (&source{model: c.model}).open()
+	if err != nil {
+		return nil, err
+	}
+	defer o.close()
+	pass := o.model.NewPass()
+	defer pass.Close()
+	for item, err := range files.Read(r) {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return nil, err
+		}
+		for _, s := range item.Samples {
+			var loss model.Loss
+			if err := pass.Loss(model.Batch{Tokens: s.Tokens, Labels: s.Labels, Starts: []int32{0}}, &loss); err != nil {
+				return nil, err
+			}
+			scores = append(scores, check.Score{Source: s.Source, Loss: loss.Mean()})
+		}
+	}
+	return scores, nil
 }
 
 // verdict is the error of a report with findings that are bad enough.

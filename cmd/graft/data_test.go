@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,23 @@ func TestDataCheck(t *testing.T) {
 	}
 	if code, out, _ := graft(t, "", "data", "check", good, "--eval", good); code != 0 || !strings.Contains(out, "overlap (3)") {
 		t.Errorf("exit %d: %s", code, out)
+	}
+}
+
+func TestDataCheckLoss(t *testing.T) {
+	var lines strings.Builder
+	for i, name := range strings.Fields("Tim Lily Max Sue Tom Ben Mia Sam Anna Jack Lucy Bob Kim Joe Amy Dan Eve Leo Zoe Ted") {
+		fmt.Fprintf(&lines, `{"text":"Once upon a time, there was a little one named %s. %s liked to play with a ball in the park every day."}`+"\n", name, name)
+		if i == 9 {
+			lines.WriteString(`{"text":"zxq ~~ 0x7f %%% kkk vvv qqq ### zzz 123 xyzzy plugh @@@ wvut srqp"}` + "\n")
+		}
+	}
+	out, _ := must(t, "data", "check", writeText(t, "a.jsonl", lines.String()), "--model", storiesDir, "--loss")
+	if !strings.Contains(out, "loss-outlier (1)") || !strings.Contains(out, "a.jsonl:11: its loss under the base is") {
+		t.Errorf("%s", out)
+	}
+	if code, _, message := graft(t, "", "data", "check", "--loss", writeText(t, "b.jsonl", fewRecords)); code != 2 || !strings.Contains(message, "needs --model") {
+		t.Errorf("exit %d: %s", code, message)
 	}
 }
 

@@ -24,6 +24,7 @@ var planCommand = command{
 		"the most tokens at once that fit. It reads config.json alone: --model may be such a\n" +
 		"file, with no weights beside it. --memory plans for a graphics processor with so many\n" +
 		"bytes, such as 24GB, instead of this machine.",
+	groups: trainGroups,
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		p := &planning{training: training{flagSet: f}}
 		p.training.flags(f)

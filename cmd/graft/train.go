@@ -21,6 +21,7 @@ var trainCommand = command{
 	details: "Trains a LoRA adapter on records and saves it as PEFT does. Records are what graft data\n" +
 		"check takes: files of any usual kind and shape, which are checked first. Without --full\n" +
 		"the base stays as it is.",
+	groups: trainGroups,
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		t := &training{flagSet: f}
 		t.flags(f)
