@@ -103,15 +103,13 @@ func (v *viewer) asked() *data.Set {
 
 // start opens everything that shows the run, which may have been resumed.
 func (v *viewer) start(ctx context.Context, job *train.Run) error {
-	v.settled = job.Config
-	var book *watch.Logbook
-	var err error
-	if v.silent {
-		v.samplers = append(v.samplers, v.history)
-	} else if book, err = watch.OpenLogbook(filepath.Join(v.out, metricsFile), job.Done(), v.history); err != nil {
-		return err
-	} else {
-		v.samplers = append(v.samplers, v.history, book)
+	v.settled, v.samplers = job.Config, []sampler{v.history}
+	if !v.silent {
+		book, err := watch.OpenLogbook(filepath.Join(v.out, metricsFile), job.Done(), v.history)
+		if err != nil {
+			return err
+		}
+		v.samplers = append(v.samplers, book)
 		v.closers = append(v.closers, book.Close)
 	}
 	if v.json {
@@ -188,6 +186,7 @@ func (v *viewer) end() { v.bar.end() }
 
 // close ends everything that shows the run.
 func (v *viewer) close() error {
+	v.end()
 	var faults []error
 	for _, c := range v.closers {
 		faults = append(faults, c())
