@@ -200,6 +200,23 @@ func TestWithoutTokens(t *testing.T) {
 	}
 }
 
+// A file that ends too early is a finding at its line, and what stands before
+// is checked.
+func TestBroken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.json")
+	if err := os.WriteFile(path, []byte("["+clean()[0]+",\n"+clean()[1]+",\n{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f, err := data.Find([]string{path}, shape.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Files(f, nil, nil)
+	if r.Records != 2 || len(r.Findings) != 1 || r.Findings[0].Source != path+":3" || r.Findings[0].Text != "it ends too early" || r.Findings[0].Kind != Unreadable {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestEncoding(t *testing.T) {
 	r := Files(files(t, "\ufeff"+strings.Join(clean(), "\n")), nil, nil)
 	if len(r.Findings) != 1 || r.Findings[0].Kind != ForeignEncoding || !strings.Contains(r.Findings[0].Text, "byte order mark") {
