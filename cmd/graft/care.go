@@ -75,6 +75,41 @@ func (t *training) openHeldOut(o opened) (*data.Set, error) {
 	return data.Open(t.heldOut, o.model.Tokenizer, t.records.evaluation())
 }
 
+// checkEnded makes sure that there is something to go on with.
+func (t *training) checkEnded() error {
+	if exists(t.out, train.ProvenanceFile) {
+		return fmt.Errorf("the run in %s has ended: graft verify %s checks its result", t.out, quoted(t.out))
+	}
+	return nil
+}
+
+// clearResult takes away what a run that was killed while it saved a model has
+// left of it; an adapter's files are replaced as they are.
+func (t *training) clearResult() error {
+	if !t.resume || !t.full {
+		return nil
+	}
+	left, err := filepath.Glob(filepath.Join(t.out, "model*.safetensors*"))
+	for _, name := range append(left, filepath.Join(t.out, "config.json")) {
+		if fault := os.Remove(name); !errors.Is(fault, fs.ErrNotExist) {
+			err = errors.Join(err, fault)
+		}
+	}
+	return err
+}
+
+// failed adds to an error that ended a run where to go on from.
+func (t *training) failed(err error, c train.Care) error {
+	if c.Snapshots == nil {
+		return err
+	}
+	last, _, fault := c.Snapshots.Newest()
+	if fault != nil {
+		return err
+	}
+	return fmt.Errorf("%w\nThe last snapshot holds %d steps; graft resume %s goes on from it", err, last.Step(), quoted(t.out))
+}
+
 // care prepares snapshots and evaluation, and takes the run to where its newest
 // snapshot was.
 func (t *training) care(s streams, job *train.Run, heldOut *data.Set, r result) (c train.Care, err error) {

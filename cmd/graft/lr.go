@@ -15,6 +15,7 @@ var lrCommand = command{
 	details: "Takes a step at each of many learning rates, from low to high, until the loss goes up,\n" +
 		"and prints the loss at each and the rate at which it fell fastest: a good --lr for graft\n" +
 		"train with the same flags. Nothing is saved.",
+	groups: trainGroups,
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		r := &rateSearch{training: training{flagSet: f}}
 		r.training.flags(f)

@@ -18,6 +18,7 @@ import (
 // A command is one of graft's verbs.
 type command struct {
 	name, arguments, summary, details string
+	groups                            []flagGroup // of help, if there are many flags
 	// prepare defines the flags and returns what runs once they are parsed.
 	prepare func(f *flag.FlagSet) func(ctx context.Context, io streams, args []string) error
 	sub     []command // verbs of a command that has several, instead of prepare
@@ -147,29 +148,6 @@ func parse(f *flag.FlagSet, args []string) (rest []string, err error) {
 		}
 	}
 	return rest, nil
-}
-
-func (c command) help(w io.Writer, f *flag.FlagSet) {
-	fmt.Fprintf(w, "usage: graft %s %s\n\n%s\n\n", c.name, c.arguments, c.details)
-	f.VisitAll(func(o *flag.Flag) {
-		value, text := flag.UnquoteUsage(o)
-		name := "--" + o.Name
-		if value != "" {
-			name += " " + value
-		}
-		if o.DefValue != "" && o.DefValue != "0" && o.DefValue != "false" {
-			text += " (" + o.DefValue + ")"
-		}
-		fmt.Fprintf(w, "  %-24s %s\n", name, text)
-	})
-}
-
-func help(w io.Writer) {
-	fmt.Fprint(w, "graft fine-tunes LLaMA-style language models.\n\nusage: graft COMMAND [flags]\n\n")
-	for _, c := range commands {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
-	}
-	fmt.Fprint(w, "  version    print the version\n\ngraft COMMAND --help shows a command's flags.\n")
 }
 
 func version() string {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed-5afa5581/graft/model"
 	"github.com/seed-5afa5581/graft/train"
 )
 
@@ -46,10 +45,10 @@ func (m *methods) settle(c *train.Config) error {
 // average reports whether what is saved is an average.
 func (m *methods) average() bool { return m.config.Average > 0 }
 
-// checkFrozen makes sure that something is left to train.
-func (m *methods) checkFrozen(of *model.Model) error {
-	if n := len(of.Blocks); m.frozen >= n {
-		return fmt.Errorf("--freeze-layers %d: the model has %d layers", m.frozen, n)
+// checkFrozen makes sure that something is left to train of so many layers.
+func (m *methods) checkFrozen(layers int) error {
+	if m.frozen >= layers {
+		return fmt.Errorf("--freeze-layers %d: the model has %d layers", m.frozen, layers)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ var planCommand = command{
 		"the most tokens at once that fit. It reads config.json alone: --model may be such a\n" +
 		"file, with no weights beside it. --memory plans for a graphics processor with so many\n" +
 		"bytes, such as 24GB, instead of this machine.",
+	groups: trainGroups,
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		p := &planning{training: training{flagSet: f}}
 		p.training.flags(f)
@@ -113,7 +114,7 @@ func (t *training) job() (j plan.Job, err error) {
 	if err != nil {
 		return j, err
 	}
-	j = plan.Job{Train: t.config, MaxLen: t.records.MaxLen}
+	j = plan.Job{Train: t.config, MaxLen: t.records.MaxLen, HeldOut: t.heldOut != ""}
 	if j.Model, err = model.ParseConfig(text); err != nil {
 		return j, err
 	}
@@ -125,6 +126,9 @@ func (t *training) job() (j plan.Job, err error) {
 		j.Storage.Linears = &quant.Config{Type: options.Quantize.Type}
 	}
 	if t.full {
+		if t.frozen > 0 {
+			j.Trains = t.trains
+		}
 		return j, err
 	}
 	adapter := t.lora

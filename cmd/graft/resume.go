@@ -32,11 +32,15 @@ const recordFile = "run.json"
 // pathFlags are the flags of graft train that hold paths.
 var pathFlags = []string{"model", "adapter", "data", "eval", "out"}
 
-// record writes the flags of the run, once.
+// record writes the flags of the run, once. What said where a result before it
+// came from goes.
 func (t *training) record() error {
 	path := filepath.Join(t.out, recordFile)
-	if _, err := os.Stat(path); err == nil && t.resume {
+	if t.resume && exists(t.out, recordFile) {
 		return nil
+	}
+	if err := os.Remove(filepath.Join(t.out, train.ProvenanceFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	r, err := t.command()
 	if err != nil {

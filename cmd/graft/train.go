@@ -21,6 +21,7 @@ var trainCommand = command{
 	details: "Trains a LoRA adapter on records and saves it as PEFT does. Records are what graft data\n" +
 		"check takes: files of any usual kind and shape, which are checked first. Without --full\n" +
 		"the base stays as it is.",
+	groups: trainGroups,
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		t := &training{flagSet: f}
 		t.flags(f)
@@ -130,13 +131,21 @@ func (t *training) checkOut() error {
 	}
 	probe.Close()
 	os.Remove(probe.Name())
-	if _, err := os.Stat(filepath.Join(t.out, "adapter_model.safetensors")); err == nil && !t.overwrite && !t.full {
+	if t.resume && exists(t.out, recordFile) {
+		return t.checkEnded()
+	}
+	if exists(t.out, "adapter_model.safetensors") && !t.overwrite && !t.full {
 		return fmt.Errorf("%s holds an adapter already: choose another --out or say --overwrite", t.out)
 	}
-	if _, err := os.Stat(filepath.Join(t.out, "config.json")); err == nil {
+	if exists(t.out, "config.json") {
 		return fmt.Errorf("%s holds a model already: choose another --out", t.out)
 	}
 	return t.checkSnapshots()
+}
+
+func exists(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
 }
 
 func (t *training) run(ctx context.Context, s streams, args []string) error {
@@ -193,7 +202,7 @@ type result struct {
 
 // prepare makes an adapter or the whole model trainable.
 func (t *training) prepare(o opened) (r result, err error) {
-	if err := t.checkFrozen(o.model); err != nil {
+	if err := t.checkFrozen(len(o.model.Blocks)); err != nil {
 		return r, err
 	}
 	if t.full {
@@ -234,7 +243,7 @@ func (t *training) steps(ctx context.Context, s streams, job *train.Run, care tr
 			err = v.observe(ctx, e)
 		}
 		if err != nil {
-			return err
+			return t.failed(err, care)
 		}
 	}
 	v.end()
@@ -262,6 +271,9 @@ func (t *training) finish(s streams, job *train.Run, care train.Care, r result, 
 			return err
 		}
 		from += ", the average of the weights"
+	}
+	if err := t.clearResult(); err != nil {
+		return err
 	}
 	if err := r.save(); err != nil {
 		return err

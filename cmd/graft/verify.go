@@ -61,16 +61,31 @@ func (t *training) writeProvenance(job *train.Run, took time.Duration) error {
 	if p.Command, err = t.command(); err != nil {
 		return err
 	}
-	sum, err := sumOf(t.data.String())
-	if err != nil {
+	if p.Inputs, err = t.inputs(); err != nil {
 		return err
 	}
-	p.Inputs = map[string]train.Input{"base": {Path: t.model, SHA256: p.Origin.Base}, "data": {Path: t.data.String(), SHA256: sum}}
+	p.Inputs["base"] = train.Input{Path: t.model, SHA256: p.Origin.Base}
 	files, err := t.results()
 	if err != nil {
 		return err
 	}
 	return p.Write(t.out, files)
+}
+
+// inputs returns the files of records that the run has read.
+func (t *training) inputs() (map[string]train.Input, error) {
+	all := map[string]train.Input{}
+	for name, path := range map[string]string{"data": t.data.String(), "eval": t.heldOut} {
+		if path == "" {
+			continue
+		}
+		sum, err := sumOf(path)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = train.Input{Path: path, SHA256: sum}
+	}
+	return all, nil
 }
 
 func (v *verification) run(ctx context.Context, s streams, args []string) error {
@@ -85,6 +100,10 @@ func (v *verification) run(ctx context.Context, s streams, args []string) error 
 	v.report(s.out, fmt.Sprintf("%d files", len(p.Files)), p.Check(args[0]))
 	v.report(s.out, "base "+base, checkBase(base, p.Origin.Base))
 	v.report(s.out, "data "+file, checkData(file, p.Inputs["data"].SHA256))
+	if eval, ok := p.Inputs["eval"]; ok {
+		file := v.at("", p, "eval")
+		v.report(s.out, "held out "+file, checkData(file, eval.SHA256))
+	}
 	if v.reproduce && !v.failed {
 		v.report(s.out, "trained again", reproduce(ctx, s, p, map[string]string{"model": base, "data": file}))
 	}

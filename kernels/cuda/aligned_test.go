@@ -10,15 +10,15 @@ import (
 	"github.com/seed-5afa5581/graft/kernels/kerneltest"
 )
 
-// aligned is the device with the operands of attention moved to where the
+// realigned is the device with the operands of attention moved to where the
 // kernels on tensor cores take them: the suite's own lie at odd offsets.
-type aligned struct{ *Device }
+type realigned struct{ *Device }
 
-func (d aligned) For(kernels.Format) kernels.Device { return d }
+func (d realigned) For(kernels.Format) kernels.Device { return d }
 
 // moved copies operands into an arena and calls run with the copies. The first
 // results of them are copied back.
-func (d aligned) moved(results int, operands []kernels.Tensor, run func(ts []kernels.Tensor)) {
+func (d realigned) moved(results int, operands []kernels.Tensor, run func(ts []kernels.Tensor)) {
 	arena := kernels.NewArena(d.Device)
 	defer arena.Free()
 	copies := make([]kernels.Tensor, len(operands))
@@ -32,18 +32,18 @@ func (d aligned) moved(results int, operands []kernels.Tensor, run func(ts []ker
 	}
 }
 
-func (d aligned) Attention(out, lse, q, k, v kernels.Tensor, h kernels.AttentionShape) {
+func (d realigned) Attention(out, lse, q, k, v kernels.Tensor, h kernels.AttentionShape) {
 	d.moved(2, []kernels.Tensor{out, lse, q, k, v}, func(t []kernels.Tensor) { d.Device.Attention(t[0], t[1], t[2], t[3], t[4], h) })
 }
 
-func (d aligned) AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v kernels.Tensor, h kernels.AttentionShape) {
+func (d realigned) AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v kernels.Tensor, h kernels.AttentionShape) {
 	d.moved(3, []kernels.Tensor{dq, dk, dv, dout, out, lse, q, k, v}, func(t []kernels.Tensor) {
 		d.Device.AttentionGrad(t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], h)
 	})
 }
 
 func TestSuiteAligned(t *testing.T) {
-	kerneltest.Run(t, kernels.Checked(aligned{open(t, Config{Blocking: true})}))
+	kerneltest.Run(t, kernels.Checked(realigned{open(t, Config{Blocking: true})}))
 }
 
 // distance returns how far a is from b, beside the length of b.

@@ -106,7 +106,7 @@ func (d *Device) WriteInts(v kernels.Ints) {
 }
 
 // bytesOf returns the memory of v.
-func bytesOf[E float32 | uint16 | int32](v []E) []byte {
+func bytesOf[E float32 | uint16 | int32 | uint32](v []E) []byte {
 	if len(v) == 0 {
 		return nil
 	}

@@ -17,17 +17,26 @@ type shape struct {
 	rows, columns int
 }
 
-// A product has three shapes: for any operands, and two for aligned ones.
-type product struct{ any, square, wide shape }
+// A product has a shape for any operands, and for aligned ones one for few rows
+// and two for many.
+type product struct{ any, few, square, wide shape }
 
 var (
-	matMul      = product{anyShape("matmul"), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
-	matMulInput = product{anyShape("matmul_input"), wideShape("matmul_square_input", 128), wideShape("matmul_wide_input", 256)}
+	matMul      = product{anyShape("matmul"), fewShape("matmul_few"), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
+	matMulInput = product{anyShape("matmul_input"), anyShape("matmul_input"), wideShape("matmul_square_input", 128), wideShape("matmul_wide_input", 256)}
 
 	matMulWeight = entry("matmul_weight", 128, tileMemory)
 )
 
 func anyShape(name string) shape { return shape{entries(name, 128, tileMemory), tile, tile} }
+
+// fewShape keeps two chunks of both operands in shared memory, 512 deep, and the
+// map of quantised scales.
+func fewShape(name string) shape {
+	const rows, columns, depth, threads = 16, 16, 512, 288
+	shared := 2*2*(rows+columns)*depth + 256*4
+	return shape{family{kernels.BF16: entry(name+"_bf16", threads, shared), kernels.NF4: entry(name+"_nf4", threads, shared)}, rows, columns}
+}
 
 // wideShape keeps two tiles of both operands in shared memory, 64 deep, and the
 // map of quantised scales.
@@ -61,8 +70,11 @@ func (d *Device) product(p product, y, x kernels.Tensor, w kernels.Matrix, alpha
 // choose returns the kernel to use. All of a product's kernels give the same bits, so the
 // choice may depend on how many rows there are.
 func (d *Device) choose(p product, y, x kernels.Tensor, w kernels.Matrix) shape {
-	if y.Rows <= tile || !fitsWide(y, x, w) {
+	if !aligned(y, x, w) {
 		return p.any
+	}
+	if y.Rows <= p.few.rows {
+		return p.few
 	}
 	if blocks(y.Cols, p.wide.columns)*blocks(y.Rows, p.wide.rows) < d.processors {
 		return p.square
@@ -70,8 +82,9 @@ func (d *Device) choose(p product, y, x kernels.Tensor, w kernels.Matrix) shape 
 	return p.wide
 }
 
-// fitsWide tells whether the kernels of src/matmul_wide.cu can do a product.
-func fitsWide(y, x kernels.Tensor, w kernels.Matrix) bool {
+// aligned tells whether the kernels of src/matmul_wide.cu and matmul_few.cu can do
+// a product.
+func aligned(y, x kernels.Tensor, w kernels.Matrix) bool {
 	if x.Kind != kernels.Activation || w.Cols%64 != 0 || w.Rows%8 != 0 || address(x)%16 != 0 || address(y)%8 != 0 {
 		return false
 	}
