@@ -33,7 +33,7 @@ func anyShape(name string) shape { return shape{entries(name, 128, tileMemory), 
 // fewShape keeps two chunks of both operands in shared memory, 512 deep, and the
 // map of quantised scales.
 func fewShape(name string) shape {
-	const rows, columns, depth, threads = 16, 16, 512, 288
+	const rows, columns, depth, threads = 16, 32, 512, 288
 	shared := 2*2*(rows+columns)*depth + 256*4
 	return shape{family{kernels.BF16: entry(name+"_bf16", threads, shared), kernels.NF4: entry(name+"_nf4", threads, shared)}, rows, columns}
 }
