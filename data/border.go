@@ -2,6 +2,7 @@ package data
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/seed-5afa5581/graft/model"
@@ -13,12 +14,22 @@ type said struct {
 	text    string
 	learned []tokenizer.Span // in bytes, in their order
 	borders []int            // where inference goes on with the text, in their order
+	start   start
 }
+
+// A start is what stands before a text.
+type start uint8
+
+const (
+	rendered  start = iota // nothing: a template has written all
+	bare                   // what the tokenizer puts there, such as BOS
+	continued              // another text
+)
 
 // sample tokenizes a rendered chat and makes sure that the last answer ends its
 // turn.
 func (r *Renderer) sample(x said) Sample {
-	e := r.encode(x, false)
+	e := r.encode(x)
 	s := r.end(Sample{Tokens: e.ids, Labels: e.labels(x.learned)})
 	if r.config.Train == Everything {
 		s.Labels = slices.Clone(s.Tokens)
@@ -68,26 +79,44 @@ func (r *Renderer) endsTurn(id int32) bool {
 
 // encode tokenizes a text. The tokens before a border are those of the text
 // before it alone, which is what inference has: where the border falls into a
-// token of the whole, the text is cut there. special adds what the tokenizer
-// puts before a text.
-func (r *Renderer) encode(x said, special bool) (done encoded) {
-	rest := r.part(x.text, 0, special)
+// token of the whole, the text is cut there.
+func (r *Renderer) encode(x said) (done encoded) {
+	rest := r.part(x.text, 0, x.start)
 	for _, border := range x.borders {
-		before := r.part(x.text[:border], done.end, special)
-		if n := len(before.ids); n > len(rest.ids) || !slices.Equal(rest.ids[:n], before.ids) {
-			done.add(before, border)
-			rest = r.part(x.text, border, special)
+		if !r.agrees(rest, x.text, border) {
+			done.add(r.part(x.text[:border], done.end, rest.start), border)
+			rest = r.part(x.text, border, continued)
 		}
 	}
 	done.add(rest, len(x.text))
 	return done
 }
 
-// encoded is the tokens of the beginning of a text, and where they stand in it.
+// agrees tells whether the tokens of a text that stand before a border are those of
+// the text before it alone. Special tokens part a text by themselves, so that what
+// comes after the last of them before the border decides.
+func (r *Renderer) agrees(e encoded, text string, border int) bool {
+	n := sort.Search(len(e.at), func(i int) bool { return e.at[i].Start >= border })
+	last := n - 1
+	for last >= 0 && !(r.Tokenizer.IsSpecial(e.ids[last]) && e.at[last].Start < e.at[last].End) {
+		last--
+	}
+	var before []int32
+	if last < 0 {
+		last, before = 0, r.part(text[:border], e.from, e.start).ids
+	} else {
+		before = r.Tokenizer.EncodePlain(text[e.at[last].Start:border])
+	}
+	end := last + len(before)
+	return end <= len(e.ids) && slices.Equal(e.ids[last:end], before)
+}
+
+// encoded is the tokens of a part of a text, and where they stand in it.
 type encoded struct {
-	ids []int32
-	at  []tokenizer.Span
-	end int
+	ids       []int32
+	at        []tokenizer.Span
+	from, end int // of the part
+	start     start
 }
 
 func (e *encoded) add(next encoded, end int) {
@@ -110,18 +139,19 @@ func (e *encoded) labels(learned []tokenizer.Span) []int32 {
 }
 
 // part tokenizes what a text has from a place on.
-func (r *Renderer) part(text string, from int, special bool) (e encoded) {
-	if from > 0 {
+func (r *Renderer) part(text string, from int, start start) (e encoded) {
+	if start == continued {
 		e = r.inner(text[from:])
 	} else {
-		e.ids, e.at = r.Tokenizer.EncodeOffsets(text, special)
-		if _, after := r.Tokenizer.Affixes(); special {
-			e.ids, e.at = e.ids[:len(e.ids)-len(after)], e.at[:len(e.at)-len(after)]
-		}
+		e.ids, e.at = r.Tokenizer.EncodeOffsets(text[from:], start == bare)
+	}
+	if _, after := r.Tokenizer.Affixes(); start == bare {
+		e.ids, e.at = e.ids[:len(e.ids)-len(after)], e.at[:len(e.at)-len(after)]
 	}
 	for i := range e.at {
 		e.at[i].Start, e.at[i].End = e.at[i].Start+from, e.at[i].End+from
 	}
+	e.from, e.start = from, start
 	return e
 }
 

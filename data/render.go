@@ -233,7 +233,7 @@ func (r *Renderer) answer(x shape.Record, i int) (Sample, error) {
 	if start < commonText(before, asked) {
 		return Sample{}, fmt.Errorf("template %s writes the messages before answer %d in another way once it is there: use a template with generation blocks", r.Template.Name(), i)
 	}
-	s := r.sample(said{whole, []tokenizer.Span{{Start: start, End: len(whole)}}, []int{start}})
+	s := r.sample(said{text: whole, learned: []tokenizer.Span{{Start: start, End: len(whole)}}, borders: []int{start}})
 	if asked == before { // the generation prompt comes whether asked for or not
 		s = r.endAfter(s, x.Content(i))
 	}
@@ -278,9 +278,12 @@ func (r *Renderer) plain(x shape.Record) (Sample, error) {
 
 // plainAnswer appends a prompt and its answer to what was said before.
 func (r *Renderer) plainAnswer(s Sample, prompt, answer string, learned bool) Sample {
-	text := prompt + answer
-	e := r.encode(said{text: text, borders: []int{len(prompt)}}, len(s.Tokens) == 0)
-	ids, labels := e.ids, e.labels([]tokenizer.Span{{Start: len(prompt), End: len(text)}})
+	x := said{text: prompt + answer, borders: []int{len(prompt)}, start: bare}
+	if len(s.Tokens) > 0 {
+		x.start = continued
+	}
+	e := r.encode(x)
+	ids, labels := e.ids, e.labels([]tokenizer.Span{{Start: len(prompt), End: len(x.text)}})
 	if eos := r.Tokenizer.EOS(); len(eos) > 0 && (len(ids) == 0 || !slices.Contains(eos, ids[len(ids)-1])) {
 		ids, labels = append(ids, eos[0]), append(labels, eos[0])
 	}

@@ -107,6 +107,23 @@ func TestVerbatim(t *testing.T) {
 	}
 }
 
+// A chat without a template says what its messages say, and no more.
+func TestPlainChat(t *testing.T) {
+	for name, k := range tokenizers(t) {
+		if len(k.EOS()) == 0 {
+			continue
+		}
+		s := mustRender(t, k, Config{Template: NoTemplate}, chatRow("Question", "Answer", "rest", "Bye")).Samples[0]
+		var text string
+		for _, run := range runs(s) {
+			text += k.DecodeSkip(s.Tokens[run.from:run.to]) + "|"
+		}
+		if got := strings.ReplaceAll(text, " ", ""); got != "Question\n|Answer|\nrest\n|Bye|" || strings.Contains(k.Decode(s.Tokens), "\n rest") {
+			t.Errorf("%s: %q, all %q", name, text, k.Decode(s.Tokens))
+		}
+	}
+}
+
 func TestMasks(t *testing.T) {
 	two := chatRow("q", "A", "r", "B")
 	weighted := `{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"A","weight":0},{"role":"user","content":"r"},{"role":"assistant","content":"B"}]}`

@@ -153,6 +153,28 @@ func TestSaveMerged(t *testing.T) {
 	}
 }
 
+// Merged into the dense base and quantised in memory is the same as written,
+// opened in 4 bits and written again.
+func TestMergeThenQuantize(t *testing.T) {
+	dir, c := bf16Dir(t), Config{Rank: 4, Targets: []string{"q_proj"}}
+	m := openDir(t, kernels.Checked(cpu.New(2)), dir)
+	a := attachRandom(t, m, c)
+	dense, want, got := filepath.Join(t.TempDir(), "dense"), filepath.Join(t.TempDir(), "want"), filepath.Join(t.TempDir(), "got")
+	if err := m.Quantize(quant.Config{}); err == nil || !strings.Contains(err.Error(), "q_proj trains") {
+		t.Errorf("error %v", err)
+	}
+	if err := errors.Join(a.SaveMerged(dense), openQuantized(t, dense).Save(want), a.Merge(), m.Quantize(quant.Config{}), m.Save(got)); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"model.safetensors", "config.json"} {
+		x, err1 := os.ReadFile(filepath.Join(want, file))
+		y, err2 := os.ReadFile(filepath.Join(got, file))
+		if err := errors.Join(err1, err2); err != nil || !bytes.Equal(x, y) {
+			t.Errorf("%s: other bytes, %v", file, err)
+		}
+	}
+}
+
 // What merge-aware training computes is what the merged model computes, to the
 // bit, before and after a step.
 func TestMergeAware(t *testing.T) {

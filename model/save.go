@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 
 	"github.com/seed-5afa5581/graft/internal/atomicfile"
-	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/model/safetensors"
 	"github.com/seed-5afa5581/graft/quant"
 )
@@ -193,71 +192,4 @@ func quantizedEntries(name string, t *quant.Tensor) (list []safetensors.Entry) {
 		}})
 	}
 	return list
-}
-
-// Replace gives a linear layer a new weight [out, in], float32 on the host,
-// rounded or quantised once to the format that its weight is stored in.
-func (m *Model) Replace(l *Linear, w []float32) error {
-	name := l.Name + ".weight"
-	old := m.quantized[name]
-	if old == nil {
-		return m.replaceDense(l, w, m.formats[name])
-	}
-	t, err := quant.Quantize(quant.Floats(w), old.Shape, old.Config())
-	if err != nil {
-		return fmt.Errorf("model: %s: %w", l.Name, err)
-	}
-	t.DType = old.DType
-	l.W, err = m.newQuantized(name, t)
-	return err
-}
-
-// Quantized returns the tensor behind a linear layer's weight, nil if it is dense.
-func (m *Model) Quantized(l *Linear) *quant.Tensor { return m.quantized[l.Name+".weight"] }
-
-// ReplaceDense is Replace for a layer that is not to be quantised any more: its
-// weight gets the format that it had before it was.
-func (m *Model) ReplaceDense(l *Linear, w []float32) error {
-	name := l.Name + ".weight"
-	m.dense(name)
-	return m.replaceDense(l, w, m.formats[name])
-}
-
-// dense notes that a tensor is not quantised any more.
-func (m *Model) dense(name string) {
-	if t := m.quantized[name]; t != nil {
-		m.formats[name] = denseFormat[t.DType]
-		delete(m.quantized, name)
-	}
-}
-
-var denseFormat = map[quant.DType]kernels.Format{quant.Float32: kernels.F32, quant.Float16: kernels.F16, quant.BFloat16: kernels.BF16}
-
-func (m *Model) replaceDense(l *Linear, w []float32, format kernels.Format) error {
-	matrix, err := m.Device.NewMatrix(kernels.Weights{
-		Rows: l.Out(), Cols: l.In(), Format: format, Data: safetensors.Encode(dtypeOf[format], w),
-	})
-	if err != nil {
-		return fmt.Errorf("model: %s: %w", l.Name, err)
-	}
-	m.owned = append(m.owned, matrix.Mem)
-	l.W = matrix
-	return nil
-}
-
-// Dequantize gives every quantised layer a dense weight in the format that it
-// had before it was quantised, with the values that its codes stand for.
-func (m *Model) Dequantize() error {
-	for l := range m.Linears() {
-		t := m.quantized[l.Name+".weight"]
-		if t == nil {
-			continue
-		}
-		w := make([]float32, t.Len())
-		t.DequantizeAll(w, 0)
-		if err := m.ReplaceDense(l, w); err != nil {
-			return err
-		}
-	}
-	return nil
 }

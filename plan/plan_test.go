@@ -128,7 +128,7 @@ func TestPlanIsWhatAStepTakes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j.MaxLen, j.Train = 30, train.Config{Batch: 2, MicroTokens: 45, NoRecompute: c.keep}
+			j.MaxLen, j.HeldOut, j.Train = 30, true, train.Config{Batch: 2, MicroTokens: 45, NoRecompute: c.keep}
 			p, err := New(j, CPU(1))
 			if err != nil {
 				t.Fatal(err)
@@ -144,9 +144,16 @@ func TestPlanIsWhatAStepTakes(t *testing.T) {
 			if err := pass.LossGrad(b, b.CountLabels(), &loss); err != nil {
 				t.Fatal(err)
 			}
-			is := 4 * int64(pass.Arena.Touched(kernels.Activation)+pass.Arena.Touched(kernels.Float32)+pass.Arena.Touched(kernels.Int32))
-			if got := p.bytes("activations kept") + p.bytes("block inputs kept") + p.bytes("activations at work"); got != is {
+			if got, is := p.bytes("activations kept")+p.bytes("block inputs kept")+p.bytes("activations at work"), touched(pass); got != is {
 				t.Errorf("planned %d bytes of activations, a step takes %d", got, is)
+			}
+			apart := m.NewPass()
+			defer apart.Close()
+			if err := apart.Loss(b, &loss); err != nil {
+				t.Fatal(err)
+			}
+			if got, is := p.bytes("evaluation"), touched(apart); got != is {
+				t.Errorf("planned %d bytes for evaluation, it takes %d", got, is)
 			}
 			trained := int64(0)
 			for _, x := range m.Params() {
@@ -160,6 +167,11 @@ func TestPlanIsWhatAStepTakes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// touched returns the bytes of a pass's arena that were in use.
+func touched(p *model.Pass) int64 {
+	return 4 * int64(p.Arena.Touched(kernels.Activation)+p.Arena.Touched(kernels.Float32)+p.Arena.Touched(kernels.Int32))
 }
 
 // measured is a device that counts the bytes of the weights it is given.
@@ -180,6 +192,35 @@ func (d *measured) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 
 // small is a model of the size that tests have time for.
 var small = strings.NewReplacer(`"num_hidden_layers": 32`, `"num_hidden_layers": 4`, "4096", "512", "14336", "1024", "128256", "4000").Replace(llama8B)
+
+// What methods of training add is planned too.
+func TestMethods(t *testing.T) {
+	j := job(t, small)
+	j.Storage.Linears = &quant.Config{}
+	const largest = 4000 * 512 // the embedding
+	parts := func(change func(j *Job)) func(name string) int64 {
+		k := j
+		change(&k)
+		p, err := New(k, CPU(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.bytes
+	}
+	plain := parts(func(*Job) {})
+	all := plain("gradients")
+	if lion := parts(func(j *Job) { j.Train.Optimizer = train.ByLion }); lion("optimiser") != all+3*4*largest {
+		t.Errorf("Lion: %d bytes, %d of gradients", lion("optimiser"), all)
+	}
+	if half := parts(func(j *Job) { j.Trains = func(name string) bool { return strings.Contains(name, "embed") } }); half("gradients") != 4*largest || half("weights nf4") == 0 {
+		t.Errorf("the embedding alone: %d bytes of gradients", half("gradients"))
+	}
+	adapter := func(j *Job) { j.LoRA = &lora.Config{Rank: 2} }
+	aware := parts(func(j *Job) { adapter(j); j.Train.MergeAware = 0.5 })
+	if n := aware("merged weights"); n == 0 || n != aware("weights nf4") || parts(adapter)("merged weights") != 0 {
+		t.Errorf("merge-aware: %d bytes", n)
+	}
+}
 
 // What Most returns fits, and one token more does not.
 func TestMost(t *testing.T) {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/seed-5afa5581/graft/kernels"
@@ -75,15 +76,38 @@ func (c Config) rates(params []*model.Param) []float64 {
 func NewOptimizer(dev kernels.Device, params []*model.Param, c Config) (Optimizer, error) {
 	c = c.withDefaults(false)
 	o, err := newAlgorithm(dev, params, c)
-	if err != nil || c.Average == 0 {
-		return o, err
+	if err != nil {
+		return nil, err
 	}
-	a, err := newAverage(dev, params, o, c.Average)
+	averaged, err := c.averaged(dev, params, o)
 	if err != nil {
 		o.Close()
 		return nil, err
 	}
-	return a, nil
+	return averaged, nil
+}
+
+// averaged returns o with an average of params, if c asks for one.
+func (c Config) averaged(dev kernels.Device, params []*model.Param, o Optimizer) (Optimizer, error) {
+	if c.Average == 0 {
+		return o, nil
+	}
+	return newAverage(dev, params, o, c.Average)
+}
+
+// Use makes o move the parameters instead of the optimiser that Config asks for,
+// which it must before the first step. The run closes it.
+func (r *Run) Use(o Optimizer) error {
+	if r.state.Step > 0 {
+		return fmt.Errorf("train: another optimiser after %d steps: choose it before the first", r.state.Step)
+	}
+	o, err := r.Config.averaged(r.model.Device, r.model.Params(), o)
+	if err != nil {
+		return err
+	}
+	r.opt.Close()
+	r.opt = o
+	return nil
 }
 
 func newAlgorithm(dev kernels.Device, params []*model.Param, c Config) (Optimizer, error) {

@@ -22,6 +22,9 @@ type average struct {
 	value  []float32 // scratch
 }
 
+// averagePrefix goes before the name of a parameter whose average a State is.
+const averagePrefix = "ema."
+
 func newAverage(dev kernels.Device, params []*model.Param, o Optimizer, decay float64) (*average, error) {
 	a := &average{Optimizer: o, dev: dev, params: params, decay: decay}
 	for _, p := range params {
@@ -52,7 +55,7 @@ func (a *average) free() {
 func (a *average) State() ([]State, error) {
 	all, err := a.Optimizer.State()
 	for i, p := range a.params {
-		all = append(all, State{Name: "ema." + p.Name, Tensor: a.means[i]})
+		all = append(all, State{Name: averagePrefix + p.Name, Tensor: a.means[i]})
 	}
 	return all, err
 }

@@ -279,3 +279,14 @@ func TestTrend(t *testing.T) {
 		}
 	}
 }
+
+// The average of the first losses is nearly their mean.
+func TestTrendOfFewSteps(t *testing.T) {
+	var x trend
+	for _, loss := range []float64{3, 2, 1} {
+		x.add(loss)
+	}
+	if want := (3*0.81 + 2*0.9 + 1) / (0.81 + 0.9 + 1); math.Abs(x.Mean-want) > 1e-12 {
+		t.Errorf("mean %v, want %v", x.Mean, want)
+	}
+}

@@ -51,8 +51,19 @@ func (e Evaluations) stale(gain float64) (n int) {
 }
 
 // Evaluate computes the loss on a set, without dropout and without keeping
-// logits, and adds it to the run's evaluations.
-func (r *Run) Evaluate(ctx context.Context, set Set) (Evaluation, error) {
+// logits, and adds it to the run's evaluations. If there is an average of the
+// weights, it is what is evaluated.
+func (r *Run) Evaluate(ctx context.Context, set Set) (e Evaluation, err error) {
+	if a, ok := r.opt.(*average); ok && a.steps > 0 {
+		if err := a.swap(); err != nil {
+			return e, err
+		}
+		defer func() { err = errors.Join(err, a.swap()) }()
+	}
+	return r.evaluate(ctx, set)
+}
+
+func (r *Run) evaluate(ctx context.Context, set Set) (Evaluation, error) {
 	loss, err := r.lossOf(ctx, set)
 	switch {
 	case ctx.Err() != nil:

@@ -69,6 +69,19 @@ func (o *hosted) Close() {
 // State lists what the rule keeps of each parameter.
 func (o *hosted) State() ([]State, error) { return slices.Concat(o.states...), nil }
 
+// Scratch returns the bytes of host memory that a step needs beside the state:
+// room for the largest parameter, its gradient and what the rule keeps of it.
+func (o *hosted) Scratch() (n int64) {
+	for i, p := range o.params {
+		elements := 2 * p.Value.Len()
+		for _, s := range o.states[i] {
+			elements += s.Tensor.Len()
+		}
+		n = max(n, 4*int64(elements))
+	}
+	return n
+}
+
 // SetSteps sets the number of steps that the rule counts on from.
 func (o *hosted) SetSteps(n int) { o.steps = n }
 

@@ -80,3 +80,47 @@ func TestMergeAwareFaults(t *testing.T) {
 		}
 	}
 }
+
+// A run that is cut among its merge-aware steps, with moments in 8 bits, and
+// resumed ends in the same bits.
+func TestMergeAwareResume(t *testing.T) {
+	dir, snapshots := tiny.Dir(t, map[string]any{"hidden_size": 96}), t.TempDir()
+	start := func() (*Run, *lora.Adapter) {
+		m, err := model.OpenWith(kernels.Checked(cpu.New(2)), dir, model.Options{Quantize: &quant.Config{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { m.Close() })
+		a, err := lora.Attach(m, lora.Config{Rank: 64, Targets: []string{"up_proj"}}) // A of more than 4096 elements
+		if err != nil {
+			t.Fatal(err)
+		}
+		run, err := New(m, randomSet(4), Config{Steps: 6, Batch: 2, MicroTokens: 1, LR: 1e-2, Optimizer: ByAdamW8, MergeAware: 0.5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run, a
+	}
+	whole, a := start()
+	rest(t, whole, context.Background())
+	run, _ := start()
+	rest(t, run, cut(9)) // after one sample of the fifth step
+	if _, err := (&Snapshots{Dir: snapshots, disk: fastDisk{}}).Save(run); err != nil {
+		t.Fatal(err)
+	}
+	again, b := start()
+	s, _, err := (&Snapshots{Dir: snapshots}).Newest()
+	if err == nil {
+		err = again.Resume(s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Done() != 4 {
+		t.Errorf("resumed after %d steps", again.Done())
+	}
+	rest(t, again, context.Background())
+	if !equal(values(again.model, b), values(whole.model, a)) {
+		t.Error("other bits")
+	}
+}

@@ -314,3 +314,36 @@ func TestBatchTokens(t *testing.T) {
 		t.Errorf("%d steps of %d, %d tokens", n, run.Total, tokens)
 	}
 }
+
+// BenchmarkStep steps 2 million parameters in matrices of an adapter's shapes.
+func BenchmarkStep(b *testing.B) {
+	dev := cpu.New(0)
+	var ps []*model.Param
+	for range 64 {
+		for _, shape := range [][2]int{{16, 1024}, {1024, 16}} {
+			p, err := model.NewParam(dev, "x", shape[0], shape[1])
+			if err != nil {
+				b.Fatal(err)
+			}
+			ps = append(ps, p)
+		}
+	}
+	for a := range algorithmNames {
+		b.Run(Algorithm(a).String(), func(b *testing.B) {
+			o, err := NewOptimizer(dev, ps, Config{Optimizer: Algorithm(a)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer o.Close()
+			b.SetBytes(4 * 64 * 2 * 16 * 1024)
+			for b.Loop() {
+				for _, p := range ps {
+					dev.Fill(p.Grad, 1e-3)
+				}
+				if err := o.Step(1e-4, 1); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -56,12 +56,19 @@ func layers(m *model.Model) map[string]string {
 	return all
 }
 
-// free are the fields of Config that change no bit of what a run ends in.
-var free = []string{"MicroTokens", "NoRecompute"}
+// free returns the fields of Config that change no bit of what the run ends in.
+// How a step is split changes the order in which the two gradients of a trained
+// embedding that is the head as well are added.
+func (r *Run) free() []string {
+	if r.model.Config.Tied && r.model.Embedding.Param != nil {
+		return []string{"NoRecompute"}
+	}
+	return []string{"NoRecompute", "MicroTokens"}
+}
 
 // mismatch says in what a snapshot's origin and configuration differ from the
-// run's; nil if in nothing.
-func (m *manifest) mismatch(o Origin, c Config) error {
+// run's; nil if in nothing but the free fields.
+func (m *manifest) mismatch(o Origin, c Config, free []string) error {
 	var faults []error
 	differ := func(what string, snapshot, run any) {
 		if !reflect.DeepEqual(snapshot, run) {

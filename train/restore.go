@@ -18,14 +18,14 @@ var ErrMismatch = errors.New("train: the snapshot belongs to another run")
 // in the data, and within a step the gradients so far. The steps after it end in
 // the bytes that they would have ended in without the interruption. With
 // ErrMismatch it refuses a snapshot whose base, data, layers or configuration
-// are not the run's, and says in what they differ; MicroTokens and NoRecompute
-// may.
+// are not the run's, and says in what they differ; NoRecompute may, and MicroTokens
+// unless a tied embedding trains.
 func (r *Run) Resume(s *Snapshot) error {
 	origin, err := r.Origin()
 	if err != nil {
 		return err
 	}
-	if err := s.manifest.mismatch(origin, r.Config); err != nil {
+	if err := s.manifest.mismatch(origin, r.Config, r.free()); err != nil {
 		return fmt.Errorf("%w: %s:\n%w", ErrMismatch, s.Path, err)
 	}
 	if was := s.manifest.Origin.Device; was != origin.Device {
@@ -88,8 +88,9 @@ func (r *Run) restoreOptimizer(file *safetensors.File, steps int) error {
 	return nil
 }
 
-// LoadWeights gives the parameters the values that a snapshot holds, and leaves
-// the run where it is: for the best snapshot of a run that is over.
+// LoadWeights gives the parameters, and their averages if there are any, the
+// values that a snapshot holds, and leaves the run where it is: for the best
+// snapshot of a run that is over.
 func (r *Run) LoadWeights(s *Snapshot) error {
 	file, err := safetensors.Open(filepath.Join(s.Path, s.manifest.Weights))
 	if err != nil {
@@ -102,7 +103,29 @@ func (r *Run) LoadWeights(s *Snapshot) error {
 		}
 		p.Version++
 	}
+	if err := r.loadAverage(s); err != nil {
+		return err
+	}
 	return r.model.Device.Sync()
+}
+
+func (r *Run) loadAverage(s *Snapshot) error {
+	a, ok := r.opt.(*average)
+	if !ok {
+		return nil
+	}
+	file, err := safetensors.Open(filepath.Join(s.Path, optimizerFile))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for i, p := range a.params {
+		if err := fill(r.model.Device, a.means[i], file, averagePrefix+p.Name); err != nil {
+			return err
+		}
+	}
+	a.steps = s.Step()
+	return nil
 }
 
 // fill writes a tensor of a file to dst, some rows at a time.

@@ -237,12 +237,31 @@ func OpenSnapshot(dir string) (*Snapshot, error) {
 	if s.manifest, err = unseal(text); err != nil {
 		return nil, fmt.Errorf("train: snapshot: %s: %w", filepath.Join(dir, manifestFile), err)
 	}
+	if err := s.manifest.checkFiles(); err != nil {
+		return nil, fmt.Errorf("train: snapshot: %s: %w", filepath.Join(dir, manifestFile), err)
+	}
 	for name, want := range s.manifest.Files {
 		if err := want.check(filepath.Join(dir, name)); err != nil {
 			return nil, fmt.Errorf("train: snapshot: %w", err)
 		}
 	}
 	return s, nil
+}
+
+// checkFiles makes sure that the files to be read are listed, and lie in the
+// same directory.
+func (m *manifest) checkFiles() error {
+	for _, name := range []string{m.Weights, optimizerFile} {
+		if _, ok := m.Files[name]; !ok {
+			return fmt.Errorf("no checksum of %q", name)
+		}
+	}
+	for name := range m.Files {
+		if name != filepath.Base(name) || !filepath.IsLocal(name) {
+			return fmt.Errorf("%q is no file name in the same directory", name)
+		}
+	}
+	return nil
 }
 
 // check compares a file with its checksum.

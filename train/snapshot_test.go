@@ -126,38 +126,44 @@ func TestResumeElsewhere(t *testing.T) {
 	}
 }
 
-func TestResumeFullFineTuning(t *testing.T) {
-	dir, base := t.TempDir(), tiny.Dir(t, map[string]any{"tie_word_embeddings": true})
-	run := func(ctx context.Context, resume bool) *Run {
-		m, err := model.Open(kernels.Checked(cpu.New(2)), base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { m.Close() })
-		if err := m.Unfreeze(func(string) bool { return true }); err != nil {
-			t.Fatal(err)
-		}
-		r, err := New(m, randomSet(5), Config{Batch: 2, Epochs: 2, LR: 1e-3})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resume {
-			s, _, err := (&Snapshots{Dir: dir}).Newest()
-			if err == nil {
-				err = r.Resume(s)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		rest(t, r, ctx)
-		return r
-	}
-	whole := run(context.Background(), false)
-	if _, err := (&Snapshots{Dir: dir, disk: fastDisk{}}).Save(run(cut(3), false)); err != nil {
+// tuned opens a model whose embedding is its head and whose every weight trains,
+// and starts a run.
+func tuned(t *testing.T, base string, c Config) *Run {
+	t.Helper()
+	m, err := model.Open(kernels.Checked(cpu.New(2)), base)
+	if err != nil {
 		t.Fatal(err)
 	}
-	again := run(context.Background(), true)
+	t.Cleanup(func() { m.Close() })
+	if err := m.Unfreeze(func(string) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(m, randomSet(5), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestResumeFullFineTuning(t *testing.T) {
+	dir, base := t.TempDir(), tiny.Dir(t, map[string]any{"tie_word_embeddings": true})
+	c := Config{Batch: 2, Epochs: 2, LR: 1e-3, MicroTokens: 1}
+	whole, part := tuned(t, base, c), tuned(t, base, c)
+	rest(t, whole, context.Background())
+	rest(t, part, cut(5))
+	saved, err := (&Snapshots{Dir: dir, disk: fastDisk{}}).Save(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := OpenSnapshot(saved.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := tuned(t, base, c)
+	if err := again.Resume(s); err != nil {
+		t.Fatal(err)
+	}
+	rest(t, again, context.Background())
 	for i, p := range again.grads.params {
 		a, b := make([]float32, p.Value.Len()), make([]float32, p.Value.Len())
 		again.model.Device.Read(a, p.Value)
@@ -165,6 +171,10 @@ func TestResumeFullFineTuning(t *testing.T) {
 		if !slices.Equal(a, b) {
 			t.Errorf("%s: other bits", p.Name)
 		}
+	}
+	c.MicroTokens = 100 // changes the order of two sums here
+	if err := tuned(t, base, c).Resume(s); !errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), "Config.MicroTokens: 1 in the snapshot, 100 now") {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -298,6 +308,29 @@ func TestEditedManifest(t *testing.T) {
 	os.WriteFile(path, bytes.ReplaceAll(text, []byte("\n"), []byte("\n\t")), 0o666)
 	if _, err := OpenSnapshot(saved.Path); err != nil {
 		t.Errorf("other spaces: %v", err)
+	}
+}
+
+// A manifest that is whole may still be of no use.
+func TestManifestFiles(t *testing.T) {
+	dir := t.TempDir()
+	sum := Checksum{}
+	for want, m := range map[string]manifest{
+		`no checksum of "optimizer.safetensors"`: {Format: 1, Weights: "w", Files: map[string]Checksum{"w": sum}},
+		`no checksum of "w"`:                     {Format: 1, Weights: "w", Files: map[string]Checksum{optimizerFile: sum}},
+		`"../w" is no file name`:                 {Format: 1, Weights: "../w", Files: map[string]Checksum{optimizerFile: sum, "../w": sum}},
+		"format 7":                               {Format: 7},
+	} {
+		text, err := m.seal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, manifestFile), text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenSnapshot(dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func (s *Snapshots) Save(r *Run) (Saved, error) {
 // holds reports whether a snapshot is of where the run is now.
 func (r *Run) holds(x *Snapshot) bool {
 	origin, err := r.Origin()
-	return err == nil && x.manifest.mismatch(origin, r.Config) == nil && reflect.DeepEqual(x.manifest.State, r.state)
+	return err == nil && x.manifest.mismatch(origin, r.Config, r.free()) == nil && reflect.DeepEqual(x.manifest.State, r.state)
 }
 
 func (s *Snapshots) write(r *Run, path string) (err error) {

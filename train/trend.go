@@ -27,17 +27,18 @@ const (
 	spikeNats   = 0.5 // if they are so much at least
 )
 
-// add takes a step's loss into account.
+// add takes a step's loss into account. Early steps weigh as much as there are:
+// the first is not what the average begins with and takes long to forget.
 func (t *trend) add(loss float64) Alarm {
 	t.N++
 	if t.N == 1 {
 		t.Mean, t.Best = loss, loss
 		return NoAlarm
 	}
-	off := loss - t.Mean
+	weight, off := trendWeight/(1-math.Pow(1-trendWeight, float64(t.N))), loss-t.Mean
 	spike := t.N > trendSteps && off > spikeNats && off > spikeSigmas*math.Sqrt(t.Var)
-	t.Mean += trendWeight * off
-	t.Var = (1 - trendWeight) * (t.Var + trendWeight*off*off)
+	t.Mean += weight * off
+	t.Var = (1 - weight) * (t.Var + weight*off*off)
 	t.Best = min(t.Best, t.Mean)
 	switch {
 	case t.N > trendSteps && t.Mean > 1.5*t.Best+spikeNats:

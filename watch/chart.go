@@ -28,7 +28,7 @@ type chart struct {
 // Room around the frame of a chart, for the numbers.
 const (
 	gapLeft   = 52.0
-	gapRight  = 10.0
+	gapRight  = 14.0
 	gapTop    = 10.0
 	gapBottom = 24.0
 )
@@ -179,7 +179,7 @@ func plain(size float64) func(float64) string {
 	}
 	digits := max(0, int(math.Ceil(-math.Log10(size)-1e-9)))
 	return func(v float64) string {
-		if digits == 0 {
+		if digits == 0 || v == 0 {
 			return whole(v)
 		}
 		return strconv.FormatFloat(v, 'f', digits, 64)
@@ -189,6 +189,8 @@ func plain(size float64) func(float64) string {
 // whole writes large numbers with three digits.
 func whole(v float64) string {
 	switch a := math.Abs(v); {
+	case a == 0:
+		return "0" // and not -0
 	case a >= 1e6:
 		return strconv.FormatFloat(v/1e6, 'g', 3, 64) + "M"
 	case a >= 1e4:

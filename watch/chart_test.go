@@ -33,9 +33,9 @@ func TestTicks(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	for want, got := range map[string]string{
-		"0": whole(0), "1234": whole(1234), "2.50": plain(0.05)(2.5), "40": plain(20)(40), "0.3": plain(0.1)(0.3), "1e-4": plain(5e-5)(1e-4), "12.5k": whole(12500), "3M": whole(3e6), "1.5": short(1.5), "2e-4": short(2e-4), "0.333": short(0.333),
+		"1234": whole(1234), "2.50": plain(0.05)(2.5), "40": plain(20)(40), "0": plain(0.5)(math.Copysign(0, -1)), "0.3": plain(0.1)(0.3), "1e-4": plain(5e-5)(1e-4), "12.5k": whole(12500), "3M": whole(3e6), "1.5": short(1.5), "2e-4": short(2e-4), "0.333": short(0.333),
 		"1.07 GB": bytes(1 << 30), "12 B": bytes(12), "3.5 MB": bytes(3.5e6), "-2.5e-5": short(-2.5e-5),
-		"2 h 05 min": spoken(125 * time.Minute), "3 min 04 s": spoken(184 * time.Second), "41 s": spoken(41 * time.Second),
+		"2:05:00": clock(125 * time.Minute), "3:04": clock(184 * time.Second), "41 s": clock(41 * time.Second),
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)

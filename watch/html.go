@@ -53,13 +53,13 @@ func heldOut(name string, e train.Evaluation) Fact {
 
 func short4(v float64) string { return fmt.Sprintf("%.4f", v) }
 
-// spoken writes a duration as 1 h 05 min, 12 min, 41 s.
-func spoken(d time.Duration) string {
+// clock writes a duration as 2:05:00, 3:04 or 41 s.
+func clock(d time.Duration) string {
 	switch d = d.Round(time.Second); {
 	case d >= time.Hour:
-		return fmt.Sprintf("%d h %02d min", d/time.Hour, d%time.Hour/time.Minute)
+		return fmt.Sprintf("%d:%02d:%02d", d/time.Hour, d%time.Hour/time.Minute, d%time.Minute/time.Second)
 	case d >= time.Minute:
-		return fmt.Sprintf("%d min %02d s", d/time.Minute, d%time.Minute/time.Second)
+		return fmt.Sprintf("%d:%02d", d/time.Minute, d%time.Minute/time.Second)
 	}
 	return fmt.Sprintf("%d s", d/time.Second)
 }

@@ -48,5 +48,5 @@ func (v view) summary() []Fact {
 	if best, ok := v.best(); ok {
 		list = append(list, heldOut("best held-out loss", best))
 	}
-	return append(list, Fact{"steps", whole(float64(v.Last.N))}, Fact{"tokens", whole(float64(v.Tokens))}, Fact{"time in steps", spoken(v.Spent)})
+	return append(list, Fact{"steps", whole(float64(v.Last.N))}, Fact{"tokens", whole(float64(v.Tokens))}, Fact{"time in steps", clock(v.Spent)})
 }

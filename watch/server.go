@@ -100,16 +100,37 @@ func (s Server) page(name string) http.HandlerFunc {
 type livePage struct {
 	drawing
 	Percent float64
-	Samples []Sample
+	Samples []answered
 }
 
 func (s Server) live() livePage {
 	v := s.History.view()
-	p := livePage{drawing: v.drawing(s.Title, v.now(), s.Tables), Samples: v.Samples}
+	p := livePage{drawing: v.drawing(s.Title, v.now(), s.Tables), Samples: v.answered()}
 	if v.Last.Of > 0 {
 		p.Percent = 100 * float64(v.Last.N) / float64(v.Last.Of)
 	}
 	return p
+}
+
+// An answered prompt is what the model made of it step after step.
+type answered struct {
+	Prompt  string
+	Answers []Sample // newest first
+}
+
+// answered groups the samples by their prompts.
+func (v view) answered() (list []answered) {
+	at := map[string]int{}
+	for _, s := range v.Samples {
+		i, seen := at[s.Prompt]
+		if !seen {
+			i = len(list)
+			at[s.Prompt] = i
+			list = append(list, answered{Prompt: s.Prompt})
+		}
+		list[i].Answers = append(list[i].Answers, s)
+	}
+	return list
 }
 
 // now returns the numbers at the top of the live page.
@@ -126,5 +147,5 @@ func (v view) now() []Fact {
 	if s.Memory > 0 {
 		list = append(list, Fact{"resident memory", bytes(float64(s.Memory))})
 	}
-	return append(list, Fact{"time in steps", spoken(v.Spent)}, Fact{"left", spoken(s.Left)})
+	return append(list, Fact{"time in steps", clock(v.Spent)}, Fact{"left", clock(s.Left)})
 }

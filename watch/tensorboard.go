@@ -1,8 +1,6 @@
 package watch
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,11 +13,9 @@ import (
 // tensorflow.Event messages (tensorflow/core/util/event.proto), of which it
 // uses scalars and texts.
 type TensorBoard struct {
-	file    *os.File
-	w       *bufio.Writer
-	now     func() time.Time
-	begun   bool
-	flushed time.Time // when the file was last brought up to date
+	file  *os.File
+	now   func() time.Time
+	begun bool
 }
 
 // NewTensorBoard makes an event file in dir, which TensorBoard calls a run. A
@@ -36,7 +32,7 @@ func NewTensorBoard(dir string) (*TensorBoard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch: TensorBoard: %w", err)
 	}
-	t.file, t.w = f, bufio.NewWriter(f)
+	t.file = f
 	return t, t.write(message{}.text(eventVersion, "brain.Event:2"))
 }
 
@@ -68,7 +64,7 @@ func (t *TensorBoard) AddSample(s Sample) error {
 
 // Close completes the file.
 func (t *TensorBoard) Close() error {
-	if err := errors.Join(t.w.Flush(), t.file.Close()); err != nil {
+	if err := t.file.Close(); err != nil {
 		return fmt.Errorf("watch: TensorBoard: %w", err)
 	}
 	return nil
@@ -96,20 +92,14 @@ func (t *TensorBoard) event(step int, summary message) error {
 			return err
 		}
 	}
-	if err := t.write(message{}.number(eventStep, step).bytes(eventSummary, summary)); err != nil {
-		return err
-	}
-	if now := t.now(); now.Sub(t.flushed) > time.Second {
-		t.flushed = now
-		return t.w.Flush()
-	}
-	return nil
+	return t.write(message{}.number(eventStep, step).bytes(eventSummary, summary))
 }
 
-// write appends an event, with the time.
+// write appends an event, with the time. Nothing is held back: a run that is
+// killed has told all that its snapshots know.
 func (t *TensorBoard) write(event message) error {
 	stamped := append(message{}.double(eventTime, float64(t.now().UnixNano())/1e9), event...)
-	if _, err := t.w.Write(record(stamped)); err != nil {
+	if _, err := t.file.Write(record(stamped)); err != nil {
 		return fmt.Errorf("watch: TensorBoard: %w", err)
 	}
 	return nil

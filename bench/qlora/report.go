@@ -83,7 +83,7 @@ func writeSVG(path string) error {
 	for tick := low; tick < high+0.01; tick += 0.1 {
 		fmt.Fprintf(&b, `<path d="M%d %.1fH%d" stroke="#ddd"/><text x="%d" y="%.1f" text-anchor="end">%.1f</text>`+"\n", left, y(tick), width-right, left-6, y(tick)+4, tick)
 	}
-	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">step, 1 to %d</text>`+"\n", left+plotWidth/2, height-10, len(shown[0].curve))
+	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">loss of steps 1 to %d, the mean of ten a point</text>`+"\n", left+plotWidth/2, height-10, len(shown[0].curve))
 	for i, e := range shown {
 		colour := []string{"#1f6fb4", "#d1495b"}[i]
 		fmt.Fprintf(&b, `<polyline fill="none" stroke="%s" stroke-width="1.5" points="%s"/>`+"\n", colour, points(e.means(), y))

@@ -67,14 +67,55 @@ func (t *training) checkSnapshots() error {
 	return os.RemoveAll(t.snapshots())
 }
 
+// openHeldOut reads the records to evaluate on, if there are any.
+func (t *training) openHeldOut(o opened) (*data.Set, error) {
+	if t.heldOut == "" {
+		return nil, nil
+	}
+	return data.Open(t.heldOut, o.model.Tokenizer, t.records.evaluation())
+}
+
+// checkEnded makes sure that there is something to go on with.
+func (t *training) checkEnded() error {
+	if exists(t.out, train.ProvenanceFile) {
+		return fmt.Errorf("the run in %s has ended: graft verify %s checks its result", t.out, quoted(t.out))
+	}
+	return nil
+}
+
+// clearResult takes away what a run that was killed while it saved a model has
+// left of it; an adapter's files are replaced as they are.
+func (t *training) clearResult() error {
+	if !t.resume || !t.full {
+		return nil
+	}
+	left, err := filepath.Glob(filepath.Join(t.out, "model*.safetensors*"))
+	for _, name := range append(left, filepath.Join(t.out, "config.json")) {
+		if fault := os.Remove(name); !errors.Is(fault, fs.ErrNotExist) {
+			err = errors.Join(err, fault)
+		}
+	}
+	return err
+}
+
+// failed adds to an error that ended a run where to go on from.
+func (t *training) failed(err error, c train.Care) error {
+	if c.Snapshots == nil {
+		return err
+	}
+	last, _, fault := c.Snapshots.Newest()
+	if fault != nil {
+		return err
+	}
+	return fmt.Errorf("%w\nThe last snapshot holds %d steps; graft resume %s goes on from it", err, last.Step(), quoted(t.out))
+}
+
 // care prepares snapshots and evaluation, and takes the run to where its newest
 // snapshot was.
-func (t *training) care(s streams, o opened, job *train.Run, r result) (c train.Care, err error) {
+func (t *training) care(s streams, job *train.Run, heldOut *data.Set, r result) (c train.Care, err error) {
 	c = train.Care{EvaluateEvery: t.evaluateEvery, Patience: t.patience, MinGain: t.minGain}
-	if t.heldOut != "" {
-		if c.HeldOut, err = data.Open(t.heldOut, o.model.Tokenizer, t.set); err != nil {
-			return c, err
-		}
+	if heldOut != nil {
+		c.HeldOut = heldOut
 	}
 	if t.noSnapshots {
 		return c, nil
@@ -85,6 +126,9 @@ func (t *training) care(s streams, o opened, job *train.Run, r result) (c train.
 		c.Snapshots.Weights, c.Snapshots.Beside = "adapter_model.safetensors", map[string][]byte{"adapter_config.json": r.config}
 	}
 	if err := t.record(); err != nil {
+		return c, err
+	}
+	if _, err := job.Origin(); err != nil { // read now, not when an interruption waits for a snapshot
 		return c, err
 	}
 	if !t.resume {
@@ -119,6 +163,6 @@ func (t *training) interrupted(s streams, job *train.Run) error {
 		fmt.Fprintf(s.err, "interrupted after %d of %d steps; nothing is saved\n", job.Done(), job.Total)
 		return nil
 	}
-	fmt.Fprintf(s.out, "interrupted after %d of %d steps; go on with\n\n  graft resume %s\n", job.Done(), job.Total, quoted(t.out))
+	fmt.Fprintf(t.words(s), "interrupted after %d of %d steps; go on with\n\n  graft resume %s\n", job.Done(), job.Total, quoted(t.out))
 	return nil
 }

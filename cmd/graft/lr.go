@@ -15,6 +15,7 @@ var lrCommand = command{
 	details: "Takes a step at each of many learning rates, from low to high, until the loss goes up,\n" +
 		"and prints the loss at each and the rate at which it fell fastest: a good --lr for graft\n" +
 		"train with the same flags. Nothing is saved.",
+	groups: trainGroups,
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		r := &rateSearch{training: training{flagSet: f}}
 		r.training.flags(f)
@@ -35,7 +36,7 @@ func (r *rateSearch) run(ctx context.Context, s streams, args []string) error {
 	if err := noArguments(args); err != nil {
 		return err
 	}
-	if r.model == "" || r.data == "" {
+	if r.model == "" || len(r.data) == 0 {
 		return usagef("--model and --data are needed")
 	}
 	if err := r.configure(); err != nil {
@@ -49,10 +50,11 @@ func (r *rateSearch) run(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	defer o.close()
-	set, err := data.Open(r.data, o.model.Tokenizer, r.set)
+	set, err := data.OpenAll(r.data, o.model.Tokenizer, r.records.Config)
 	if err != nil {
 		return err
 	}
+	defer set.Close()
 	if _, err := r.prepare(o); err != nil {
 		return err
 	}

@@ -18,8 +18,10 @@ import (
 // A command is one of graft's verbs.
 type command struct {
 	name, arguments, summary, details string
+	groups                            []flagGroup // of help, if there are many flags
 	// prepare defines the flags and returns what runs once they are parsed.
 	prepare func(f *flag.FlagSet) func(ctx context.Context, io streams, args []string) error
+	sub     []command // verbs of a command that has several, instead of prepare
 }
 
 // streams are where a command reads and writes.
@@ -28,7 +30,7 @@ type streams struct {
 	out, err io.Writer
 }
 
-var commands = []command{trainCommand, planCommand, lrCommand, resumeCommand, verifyCommand, generateCommand, mergeCommand, quantizeCommand, inspectCommand}
+var commands = []command{dataCommand, trainCommand, planCommand, lrCommand, resumeCommand, verifyCommand, generateCommand, mergeCommand, quantizeCommand, inspectCommand}
 
 // usageError is a mistake in the command line: exit code 2.
 type usageError struct{ error }
@@ -67,11 +69,41 @@ func run(ctx context.Context, s streams, args []string) int {
 	}
 	for _, c := range commands {
 		if c.name == args[0] {
-			return exitCode(s, c.name, c.run(ctx, s, args[1:]))
+			return c.start(ctx, s, args[1:])
 		}
 	}
 	fmt.Fprintf(s.err, "graft: unknown command %q; graft help lists them\n", args[0])
 	return 2
+}
+
+// start runs a command, or the one of its verbs that the arguments begin with,
+// and returns the exit code.
+func (c command) start(ctx context.Context, s streams, args []string) int {
+	if c.sub == nil {
+		return exitCode(s, c.name, c.run(ctx, s, args))
+	}
+	if len(args) > 0 {
+		for _, verb := range c.sub {
+			if verb.name == c.name+" "+args[0] {
+				return exitCode(s, verb.name, verb.run(ctx, s, args[1:]))
+			}
+		}
+	}
+	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
+		c.verbs(s.out)
+		return 0
+	}
+	c.verbs(s.err)
+	return 2
+}
+
+// verbs lists what a command with several verbs can do.
+func (c command) verbs(w io.Writer) {
+	fmt.Fprintf(w, "usage: graft %s %s\n\n%s\n\n", c.name, c.arguments, c.details)
+	for _, verb := range c.sub {
+		fmt.Fprintf(w, "  %-12s %s\n", verb.name, verb.summary)
+	}
+	fmt.Fprintf(w, "\ngraft %s VERB --help shows a verb's flags.\n", c.name)
 }
 
 func exitCode(s streams, name string, err error) int {
@@ -116,29 +148,6 @@ func parse(f *flag.FlagSet, args []string) (rest []string, err error) {
 		}
 	}
 	return rest, nil
-}
-
-func (c command) help(w io.Writer, f *flag.FlagSet) {
-	fmt.Fprintf(w, "usage: graft %s %s\n\n%s\n\n", c.name, c.arguments, c.details)
-	f.VisitAll(func(o *flag.Flag) {
-		value, text := flag.UnquoteUsage(o)
-		name := "--" + o.Name
-		if value != "" {
-			name += " " + value
-		}
-		if o.DefValue != "" && o.DefValue != "0" && o.DefValue != "false" {
-			text += " (" + o.DefValue + ")"
-		}
-		fmt.Fprintf(w, "  %-24s %s\n", name, text)
-	})
-}
-
-func help(w io.Writer) {
-	fmt.Fprint(w, "graft fine-tunes LLaMA-style language models.\n\nusage: graft COMMAND [flags]\n\n")
-	for _, c := range commands {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
-	}
-	fmt.Fprint(w, "  version    print the version\n\ngraft COMMAND --help shows a command's flags.\n")
 }
 
 func version() string {

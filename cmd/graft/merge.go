@@ -18,16 +18,17 @@ var mergeCommand = command{
 	name: "merge", arguments: "--model DIR --adapter DIR --out DIR [flags]", summary: "write the base with an adapter merged into it",
 	details: "Adds an adapter to the weights of its base, in float32 and rounded once, and writes the\n" +
 		"result as a checkpoint of its own. An adapter that was trained on a 4-bit base can go\n" +
-		"three ways; --text measures how far each is from the adapter on the base it was trained on:\n\n" +
+		"four ways; --text measures how far each is from the adapter on the base it was trained on:\n\n" +
 		"  dense     into the dense checkpoint (--model), as plain LoRA does\n" +
 		"  training  into the values that the 4-bit base stands for: what training saw, dense\n" +
-		"  4bit      into the same, quantised again: for adapters trained with --merge-aware; what\n" +
-		"            others have learned is mostly smaller than the steps of 4 bits, and lost",
+		"  dense4    the dense way, then quantised: small\n" +
+		"  4bit      the training way, quantised again: for adapters trained with --merge-aware;\n" +
+		"            what others have learned is mostly smaller than the steps of 4 bits, and lost",
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		m := &merging{}
 		m.source.flags(f, "`DIR` of the adapter")
 		f.StringVar(&m.out, "out", "", "`DIR` for the merged model")
-		f.StringVar(&m.into, "into", "", "`WAY` to merge: dense, training or 4bit (dense for a dense base, else training)")
+		f.StringVar(&m.into, "into", "", "`WAY` to merge: dense, training, dense4 or 4bit (dense for a dense base, else training)")
 		f.StringVar(&m.text, "text", "", "`FILE` of text to measure the ways on, before anything is written")
 		return m.run
 	},
@@ -43,6 +44,7 @@ type merging struct {
 const (
 	intoDense    = "dense"
 	intoTraining = "training"
+	intoDense4   = "dense4"
 	into4bit     = "4bit"
 )
 
@@ -81,7 +83,7 @@ func (m *merging) ways() ([]string, error) {
 	if quantized {
 		ways, preferred = []string{intoTraining, into4bit}, intoTraining
 		if m.quantize != "" {
-			ways = append([]string{intoDense}, ways...) // --model is the dense checkpoint
+			ways = []string{intoDense, intoTraining, intoDense4, into4bit} // --model is the dense checkpoint
 		}
 	}
 	if m.into == "" {
@@ -98,7 +100,7 @@ func (m *merging) ways() ([]string, error) {
 // write writes the merged model: a dense one tensor by tensor, a quantised one
 // from memory.
 func (m *merging) write() error {
-	if m.into == into4bit {
+	if m.into == into4bit || m.into == intoDense4 {
 		o, err := m.merged(m.into)
 		if err != nil {
 			return err
@@ -115,7 +117,7 @@ func (m *merging) write() error {
 // base opens the base that a way starts from, with the adapter.
 func (m *merging) base(way string) (opened, error) {
 	from := m.source
-	if way == intoDense {
+	if way == intoDense || way == intoDense4 {
 		from.quantize = ""
 	}
 	return from.open()
@@ -131,10 +133,22 @@ func (m *merging) merged(way string) (opened, error) {
 	if way == intoTraining {
 		merge = o.adapter.MergeDense
 	}
-	if err := merge(); err != nil {
+	if err = merge(); err == nil && way == intoDense4 {
+		err = m.requantize(o.model)
+	}
+	if err != nil {
 		return o, errors.Join(err, o.close())
 	}
 	return o, nil
+}
+
+// requantize quantises a merged model as --quantize says.
+func (m *merging) requantize(merged *model.Model) error {
+	options, err := m.options()
+	if err != nil {
+		return err
+	}
+	return merged.Quantize(*options.Quantize)
 }
 
 // measure prints, for each way, how far its logits are from those of the

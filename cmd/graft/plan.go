@@ -23,6 +23,7 @@ var planCommand = command{
 		"the most tokens at once that fit. It reads config.json alone: --model may be such a\n" +
 		"file, with no weights beside it. --memory plans for a graphics processor with so many\n" +
 		"bytes, such as 24GB, instead of this machine.",
+	groups: trainGroups,
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		p := &planning{training: training{flagSet: f}}
 		p.training.flags(f)
@@ -113,7 +114,7 @@ func (t *training) job() (j plan.Job, err error) {
 	if err != nil {
 		return j, err
 	}
-	j = plan.Job{Train: t.config, MaxLen: t.set.MaxLen}
+	j = plan.Job{Train: t.config, MaxLen: t.records.MaxLen, HeldOut: t.heldOut != ""}
 	if j.Model, err = model.ParseConfig(text); err != nil {
 		return j, err
 	}
@@ -125,9 +126,14 @@ func (t *training) job() (j plan.Job, err error) {
 		j.Storage.Linears = &quant.Config{Type: options.Quantize.Type}
 	}
 	if t.full {
+		if t.frozen > 0 {
+			j.Trains = t.trains
+		}
 		return j, err
 	}
-	j.LoRA = &t.lora
+	adapter := t.lora
+	adapter.Layers = t.layers(j.Model.Layers)
+	j.LoRA = &adapter
 	if t.adapter != "" {
 		var c lora.Config
 		c, err = lora.ReadConfig(t.adapter)
@@ -156,11 +162,12 @@ func (t *training) checkPlan(s streams) error {
 		return err
 	}
 	t.config.MicroTokens, t.config.NoRecompute = p.Job.Train.MicroTokens, p.Job.Train.NoRecompute
-	fmt.Fprintln(s.err, "memory that the run takes at most, as planned:")
-	if err := p.Write(s.err); err != nil {
-		return err
+	fault := p.Check()
+	if fault == nil && t.quiet {
+		return nil
 	}
-	return p.Check()
+	fmt.Fprintln(s.err, "memory that the run takes at most, as planned:")
+	return errors.Join(p.Write(s.err), fault)
 }
 
 // parseBytes reads a size such as 24GB or 80GiB.

@@ -32,11 +32,15 @@ const recordFile = "run.json"
 // pathFlags are the flags of graft train that hold paths.
 var pathFlags = []string{"model", "adapter", "data", "eval", "out"}
 
-// record writes the flags of the run, once.
+// record writes the flags of the run, once. What said where a result before it
+// came from goes.
 func (t *training) record() error {
 	path := filepath.Join(t.out, recordFile)
-	if _, err := os.Stat(path); err == nil && t.resume {
+	if t.resume && exists(t.out, recordFile) {
 		return nil
+	}
+	if err := os.Remove(filepath.Join(t.out, train.ProvenanceFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	r, err := t.command()
 	if err != nil {
@@ -67,8 +71,8 @@ func arguments(r train.Command, changes map[string]string) (args []string) {
 		here = wd == r.Directory
 	}
 	for _, name := range pathFlags {
-		if v := flags[name]; v != "" && !filepath.IsAbs(v) && !here {
-			flags[name] = filepath.Join(r.Directory, v)
+		if v := flags[name]; v != "" && !here {
+			flags[name] = absolute(r.Directory, v)
 		}
 	}
 	maps.Copy(flags, changes)
@@ -76,6 +80,17 @@ func arguments(r train.Command, changes map[string]string) (args []string) {
 		args = append(args, "--"+name+"="+flags[name])
 	}
 	return args
+}
+
+// absolute returns paths, with commas between, as seen from a directory.
+func absolute(dir, list string) string {
+	all := strings.Split(list, ",")
+	for i, path := range all {
+		if !filepath.IsAbs(path) {
+			all[i] = filepath.Join(dir, path)
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 func readRecord(dir string) (r train.Command, err error) {

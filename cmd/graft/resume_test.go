@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/seed-5afa5581/graft/train"
 )
 
 // A job is a small run: its flags but --out.
@@ -71,6 +74,44 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 }
 
+// A run that has ended is not begun again, unless it was killed before it said
+// where its result comes from.
+func TestResumeOfAnEndedRun(t *testing.T) {
+	for _, how := range []string{"", "--full"} {
+		args, out := job(t), filepath.Join(t.TempDir(), "out")
+		result := "adapter_model.safetensors"
+		if how != "" {
+			args, result = append(args, how), "model.safetensors"
+		}
+		must(t, append(args, "--out", out, "--save-every", "4")...)
+		code, _, message := graft(t, "", "resume", out)
+		if code != 1 || !strings.Contains(message, "has ended: graft verify") {
+			t.Errorf("exit %d: %s", code, message)
+		}
+		want := read(t, out, result)
+		os.Remove(filepath.Join(out, "provenance.json"))
+		must(t, "resume", out)
+		if !bytes.Equal(read(t, out, result), want) || len(read(t, out, "provenance.json")) == 0 {
+			t.Errorf("%s: other bytes", result)
+		}
+	}
+}
+
+// A run that fails says where to go on from, if there is anything.
+func TestFailureNamesTheSnapshot(t *testing.T) {
+	x := training{out: filepath.Join(t.TempDir(), "out")}
+	interrupted(t, 2, append(job(t), "--out", x.out)...)
+	nan := errors.New("the loss is NaN")
+	care := train.Care{Snapshots: &train.Snapshots{Dir: x.snapshots()}}
+	if got, want := x.failed(nan, care).Error(), "the loss is NaN\nThe last snapshot holds 2 steps; graft resume "+x.out+" goes on from it"; got != want {
+		t.Errorf("it says %s", got)
+	}
+	care.Snapshots.Dir = t.TempDir()
+	if x.failed(nan, care) != nan || x.failed(nan, train.Care{}) != nan {
+		t.Error("a snapshot is named where there is none")
+	}
+}
+
 // Going on with other settings, or other files, is refused with what differs.
 func TestResumeRefuses(t *testing.T) {
 	args, out := job(t), filepath.Join(t.TempDir(), "out")
@@ -129,6 +170,9 @@ func TestEarlyStopping(t *testing.T) {
 				Loss float64
 			}
 		}
+	}
+	if said, _ := must(t, "verify", out); !strings.Contains(said, "ok      held out "+args[4]) {
+		t.Errorf("verify says %s", said)
 	}
 	if err := json.Unmarshal(read(t, out, "provenance.json"), &p); err != nil || p.Results.Steps == 40 || len(p.Results.Evaluations) != p.Results.Steps {
 		t.Errorf("%+v, %v", p, err)

@@ -38,11 +38,14 @@ type verification struct {
 	failed     bool
 }
 
+// beside are the files that tell of a run and are no part of its result.
+var beside = map[string]bool{recordFile: true, train.ProvenanceFile: true, metricsFile: true, reportFile: true}
+
 // results returns the files of a run's result that are in dir.
 func (t *training) results() (names []string, err error) {
 	entries, err := os.ReadDir(t.out)
 	for _, e := range entries {
-		if name := e.Name(); !e.IsDir() && name[0] != '.' && name != recordFile && name != train.ProvenanceFile {
+		if name := e.Name(); !e.IsDir() && name[0] != '.' && !beside[name] {
 			names = append(names, name)
 		}
 	}
@@ -58,16 +61,31 @@ func (t *training) writeProvenance(job *train.Run, took time.Duration) error {
 	if p.Command, err = t.command(); err != nil {
 		return err
 	}
-	sum, err := train.Sum(t.data)
-	if err != nil {
+	if p.Inputs, err = t.inputs(); err != nil {
 		return err
 	}
-	p.Inputs = map[string]train.Input{"base": {Path: t.model, SHA256: p.Origin.Base}, "data": {Path: t.data, SHA256: sum.SHA256}}
+	p.Inputs["base"] = train.Input{Path: t.model, SHA256: p.Origin.Base}
 	files, err := t.results()
 	if err != nil {
 		return err
 	}
 	return p.Write(t.out, files)
+}
+
+// inputs returns the files of records that the run has read.
+func (t *training) inputs() (map[string]train.Input, error) {
+	all := map[string]train.Input{}
+	for name, path := range map[string]string{"data": t.data.String(), "eval": t.heldOut} {
+		if path == "" {
+			continue
+		}
+		sum, err := sumOf(path)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = train.Input{Path: path, SHA256: sum}
+	}
+	return all, nil
 }
 
 func (v *verification) run(ctx context.Context, s streams, args []string) error {
@@ -82,6 +100,10 @@ func (v *verification) run(ctx context.Context, s streams, args []string) error 
 	v.report(s.out, fmt.Sprintf("%d files", len(p.Files)), p.Check(args[0]))
 	v.report(s.out, "base "+base, checkBase(base, p.Origin.Base))
 	v.report(s.out, "data "+file, checkData(file, p.Inputs["data"].SHA256))
+	if eval, ok := p.Inputs["eval"]; ok {
+		file := v.at("", p, "eval")
+		v.report(s.out, "held out "+file, checkData(file, eval.SHA256))
+	}
 	if v.reproduce && !v.failed {
 		v.report(s.out, "trained again", reproduce(ctx, s, p, map[string]string{"model": base, "data": file}))
 	}
@@ -97,7 +119,7 @@ func (v *verification) at(now string, p train.Provenance, input string) string {
 	if now != "" || filepath.IsAbs(was) {
 		return cmp.Or(now, was)
 	}
-	return filepath.Join(p.Command.Directory, was)
+	return absolute(p.Command.Directory, was)
 }
 
 // report prints a line about one check.
@@ -116,8 +138,8 @@ func checkBase(dir, want string) error {
 }
 
 func checkData(file, want string) error {
-	sum, err := train.Sum(file)
-	return differs(sum.SHA256, want, err)
+	sum, err := sumOf(file)
+	return differs(sum, want, err)
 }
 
 func differs(got, want string, err error) error {

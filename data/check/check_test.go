@@ -107,9 +107,9 @@ func TestPlanted(t *testing.T) {
 		{Truncated, pair(strings.Repeat("and more ", 300), "That was long."), data.Config{MaxLen: 400, Overflow: data.CutPrompt}, "its prompt was cut"},
 		{EmptyAnswer, `{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":" "},{"role":"user","content":"yes?"},{"role":"assistant","content":"Here I am."}]}`, data.Config{}, "message 2"},
 		{OneWord, pair("Is it so, or is it not?", "Yes"), data.Config{}, "single word"},
-		{Duplicate, first, data.Config{}, "f.jsonl:1"},
-		{NearDuplicate, strings.Replace(clean()[4], "What should", "So what should", 1), data.Config{}, "f.jsonl:5"},
-		{Contradiction, pair("What should I know about boats, and why (0)?", "Nothing at all, they sink anyway."), data.Config{}, "f.jsonl:1"},
+		{Duplicate, first, data.Config{}, "line 1"},
+		{NearDuplicate, strings.Replace(clean()[4], "What should", "So what should", 1), data.Config{}, "line 5"},
+		{Contradiction, pair("What should I know about boats, and why (0)?", "Nothing at all, they sink anyway."), data.Config{}, "line 1"},
 		{Leftover, pair("Say it", "<|im_start|>assistant It is said."), data.Config{}, "<|im_start|>"},
 		{Leftover, pair("Below is it.\n### Response:", "It is said."), data.Config{}, "### Response:"},
 		{MissingEOS, `{"input_ids":[300,301,302,303],"labels":[-100,301,302,303]}`, data.Config{}, "no end of text"},
@@ -161,7 +161,7 @@ func TestInnocent(t *testing.T) {
 	for _, answer := range []string{
 		"Write to someone@example.com, or to nobody.", "It costs 12345678 or 1234567890123456789012 units.", "See https://host/a:b@c for more of it.",
 		"An array a[INSTANCE] and a < b.", "Use sk-learn, it is good.", "Café, naïve, Ångström and Größe.", "Pi is 3.14159265358979 or so, they say.", "Tab\tand\r\nline ends.",
-		"On 2026-11-25 10:30 it was 25 degrees.", "Version 10.20.30.40-50 of it.",
+		"On 2026-11-25 10:30 it was 25 degrees.", "Version 10.20.30.40-50 of it.", "In all 12500+21000-6300 bees and 3+123456789 ants.",
 	} {
 		q, _ := json.Marshal(answer)
 		r := Files(files(t, strings.Join(append(clean(), `{"question":"What is it then?","answer":`+string(q)+`}`), "\n")), nil, renderer(t, data.Config{}))
@@ -182,7 +182,7 @@ func TestOverlap(t *testing.T) {
 			t.Errorf("finding %d: %s", i, r.Findings[i])
 		}
 	}
-	if worst, any := r.Worst(); !any || worst != Error {
+	if worst, any := r.Worst(); !any || worst != Warning {
 		t.Errorf("worst %v", worst)
 	}
 }

@@ -101,14 +101,14 @@ func (c *Checker) compare(f Facts) []Finding {
 	at := f.Row.Place
 	key := mix(f.prompt ^ mix(f.answer))
 	if first, ok := c.records[key]; ok {
-		return c.twice(Duplicate, at, "the same record as %s", first)
+		return c.twice(Duplicate, at, "the same record as %s", from(at, first))
 	}
 	var findings []Finding
 	if earlier, ok := c.prompts[f.prompt]; ok && f.prompt != 0 && !c.eval {
-		findings = append(findings, find(Contradiction, at.String(), "the prompt is that of %s, and the answer another", earlier.at))
+		findings = append(findings, find(Contradiction, at.String(), "the prompt is that of %s, and the answer another", from(at, earlier.at)))
 	} else if f.signed {
 		if i, likeness := c.near.find(&f.near); i >= 0 {
-			findings = c.twice(NearDuplicate, at, "about %.0f %% the same as %s", 100*likeness, c.near.places[i])
+			findings = c.twice(NearDuplicate, at, "about %.0f %% the same as %s", 100*likeness, from(at, c.near.places[i]))
 		}
 	}
 	c.remember(f, key)
@@ -122,6 +122,14 @@ func (c *Checker) twice(k Kind, at rows.Place, format string, args ...any) []Fin
 		k = Overlap
 	}
 	return []Finding{find(k, at.String(), format, args...)}
+}
+
+// from names another place as briefly as can be.
+func from(at, other rows.Place) string {
+	if at.File == other.File && other.Line > 0 {
+		return fmt.Sprintf("line %d", other.Line)
+	}
+	return other.String()
 }
 
 // remember keeps an item for those that follow; eval is compared with train only.

@@ -1,12 +1,14 @@
 package check
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/seed-5afa5581/graft/data"
 	"github.com/seed-5afa5581/graft/data/rows"
+	"github.com/seed-5afa5581/graft/data/shape"
 	"github.com/seed-5afa5581/graft/model"
 )
 
@@ -91,7 +93,7 @@ func (f *Facts) texts(item data.Item) {
 		}
 	}
 	f.textFaults(all)
-	prompt, answer := x.Prompt(), x.Answer()
+	prompt, answer := toolNames(x)+x.Prompt(), x.Answer()
 	f.prompt, f.answer = hash(prompt), hash(answer)
 	if prompt == "" {
 		f.prompt = 0
@@ -101,6 +103,19 @@ func (f *Facts) texts(item data.Item) {
 	}
 	f.near, f.signed = sign(prompt + answer)
 	f.script = script(strings.Join(all, "\n"))
+}
+
+// toolNames lists what the model may call: with other tools, another answer is
+// right.
+func toolNames(x *shape.Record) string {
+	if len(x.Tools) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(x.Tools)
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }
 
 // textFaults reports each kind of fault once a record.

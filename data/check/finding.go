@@ -67,7 +67,7 @@ var kinds = map[Kind]struct {
 	Duplicate:       {Warning, "take it out: graft data clean does"},
 	NearDuplicate:   {Note, "look whether both are needed: graft data clean --remove near-duplicate takes it out"},
 	Contradiction:   {Warning, "decide for one answer: the model learns a mixture of both"},
-	Overlap:         {Error, "take it out of one of the two: graft data split makes parts without overlap"},
+	Overlap:         {Warning, "take it out of one of the two: graft data split makes parts without overlap"},
 	Leftover:        {Warning, "take the marks out: the template writes its own"},
 	MissingEOS:      {Error, "let the template end each answer, or the record end with the end of text: the model would not stop"},
 	MaskedEOS:       {Error, "unmask the token after the answer: the model would not learn to stop"},
@@ -75,11 +75,17 @@ var kinds = map[Kind]struct {
 	DoubleBOS:       {Error, "take the beginning of text out of the records or the template: one is enough"},
 	Mojibake:        {Warning, "decode the source with its own encoding, as UTF-8 it never was"},
 	Control:         {Warning, "take them out"},
-	Secret:          {Error, "take it out, and change it if it was real: models repeat what they learn"},
+	Secret:          {Warning, "take it out, and change it if it was real: models repeat what they learn"},
 	Personal:        {Warning, "take it out or make it up, unless you may train on it: models repeat what they learn"},
 	Language:        {Note, "look whether it belongs here"},
 	ForeignEncoding: {Note, "nothing: graft reads it; other programs may need UTF-8"},
 	Outlier:         {Note, "read it: the base finds it much less likely, or much more, than the rest"},
+}
+
+// Known tells whether there is a kind of that name.
+func Known(k Kind) bool {
+	_, ok := kinds[k]
+	return ok
 }
 
 // A Finding is a fault at a place.

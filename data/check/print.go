@@ -27,6 +27,22 @@ func (r *Report) Print(w io.Writer, examples int) error {
 	return err
 }
 
+// Summary writes a line for each kind of at least a severity: how many there are,
+// and the first.
+func (r *Report) Summary(w io.Writer, least Severity) error {
+	for _, k := range r.worstFirst() {
+		i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Kind == k })
+		if kinds[k].severity < least || i < 0 {
+			continue
+		}
+		f := r.Findings[i]
+		if _, err := fmt.Fprintf(w, "%s: %s (%d): %s: %s\n", f.Severity, k, r.Counts[k], f.Source, f.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *Report) printFiles(b *strings.Builder) {
 	for _, f := range r.Files {
 		fmt.Fprintf(b, "%s: %s", f.Path, f.Format)

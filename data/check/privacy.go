@@ -12,7 +12,9 @@ var secrets = []struct {
 	match        *regexp.Regexp
 }{
 	{"an AWS key", "AKIA", regexp.MustCompile(`\bAKIA[0-9A-Z]{16}\b`)},
-	{"a GitHub token", "gh", regexp.MustCompile(`\bgh[pousr]_[0-9A-Za-z]{36,}`)},
+	{"a GitHub token", "ghp_", regexp.MustCompile(`\bghp_[0-9A-Za-z]{36,}`)},
+	{"a GitHub token", "gho_", regexp.MustCompile(`\bgho_[0-9A-Za-z]{36,}`)},
+	{"a GitHub token", "ghs_", regexp.MustCompile(`\bghs_[0-9A-Za-z]{36,}`)},
 	{"a GitHub token", "github_pat_", regexp.MustCompile(`\bgithub_pat_[0-9A-Za-z_]{22,}`)},
 	{"an API key", "sk-", regexp.MustCompile(`\bsk-[0-9A-Za-z_-]{20,}`)},
 	{"a Hugging Face token", "hf_", regexp.MustCompile(`\bhf_[0-9A-Za-z]{30,}`)},
@@ -47,13 +49,16 @@ func personal(text string) string {
 			}
 		}
 	}
-	if strings.IndexFunc(text, isDigit) < 0 {
+	if !hasNumber(text) {
 		return ""
 	}
 	for _, at := range numbers.FindAllStringIndex(text, -1) {
 		var before, after byte
 		if at[0] > 0 {
 			before = text[at[0]-1]
+		}
+		if before == '+' && at[0] > 1 && isDigit(rune(text[at[0]-2])) {
+			before = ' ' // a sum
 		}
 		if at[1] < len(text) {
 			after = text[at[1]]
@@ -63,6 +68,25 @@ func personal(text string) string {
 		}
 	}
 	return ""
+}
+
+// hasNumber tells whether there may be a match of numbers, without the cost of
+// looking for one.
+func hasNumber(text string) bool {
+	digits, others := 0, 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= '0' && c <= '9':
+			if digits, others = digits+1, 0; digits == 9 {
+				return true
+			}
+		case others < 2 && strings.IndexByte(" .()-", c) >= 0:
+			others++
+		default:
+			digits, others = 0, 0
+		}
+	}
+	return false
 }
 
 // numbers are rows of at least nine digits, maybe in groups.

@@ -93,7 +93,7 @@ func (found *Finding) folder(root string) error {
 		switch {
 		case err != nil:
 			found.Passed = append(found.Passed, Passed{path, "not a file of records"})
-		case describes(e.Name()):
+		case describes(f):
 			found.Passed = append(found.Passed, Passed{path, "describes the data"})
 		default:
 			files = append(files, f)
@@ -141,13 +141,18 @@ func split(path string) string {
 	return ""
 }
 
+// about are the beginnings of names of documents that are about data, and
+// described the names of other files that are.
+var (
+	about     = []string{"license", "licence", "readme", "source", "upstream_license", "changelog", "notice", "citation"}
+	described = []string{"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json", "metadata.json", "package.json"}
+)
+
 // describes tells whether a file is about the data and has none itself.
-func describes(name string) bool {
-	name = strings.ToLower(name)
-	for _, prefix := range []string{"license", "licence", "readme", "source", "upstream_license", "changelog", "dataset_info", "dataset_dict", "state.json", "notice", "citation"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
+func describes(f *File) bool {
+	name := strings.ToLower(filepath.Base(f.Path))
+	if f.Format != Document {
+		return slices.Contains(described, name)
 	}
-	return false
+	return slices.ContainsFunc(about, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

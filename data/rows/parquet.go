@@ -30,6 +30,9 @@ func (f *File) parquet(visit visitor) (err error) {
 	if err != nil {
 		return fmt.Errorf("data: %s: not Parquet: %w", f.Path, err)
 	}
+	if usesLZ4(file) { // of which the library makes zeros
+		return fmt.Errorf("data: %s: Parquet compressed by LZ4: write it again with zstd or snappy", f.Path)
+	}
 	n := 0
 	for _, group := range file.RowGroups() {
 		more, err := f.group(group, &n, visit)
@@ -41,6 +44,17 @@ func (f *File) parquet(visit visitor) (err error) {
 		}
 	}
 	return nil
+}
+
+func usesLZ4(file *parquet.File) bool {
+	for _, group := range file.Metadata().RowGroups {
+		for _, c := range group.Columns {
+			if codec := c.MetaData.Codec; codec == format.Lz4Raw {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (f *File) readerAt() (in io.ReaderAt, size int64, closer func() error, err error) {

@@ -147,6 +147,18 @@ func TestParquet(t *testing.T) {
 	}
 }
 
+func TestLZ4(t *testing.T) {
+	f, err := NewFile(filepath.Join("testdata", "lz4.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range f.Rows() {
+		if err == nil || !strings.Contains(err.Error(), "write it again with zstd or snappy") {
+			t.Errorf("%s, %v", r.JSON, err)
+		}
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for _, c := range []struct{ name, content, want string }{
 		{"f.xlsx", "", "f.xlsx: save the sheet as CSV"},
@@ -205,9 +217,9 @@ func TestFind(t *testing.T) {
 			}
 		}
 	}
-	write("x/b.jsonl", "x/a.json", "x/LICENSE.txt", "x/.hidden.json", "x/photo.png", "x/deep/c.csv", "y/train-0.parquet", "y/test-0.parquet", "z/photo.png")
+	write("x/b.jsonl", "x/a.json", "x/LICENSE.txt", "x/source.jsonl", "x/dataset_info.json", "x/.hidden.json", "x/photo.png", "x/deep/c.csv", "y/train-0.parquet", "y/test-0.parquet", "z/photo.png")
 	for _, c := range []struct{ path, want, passed string }{
-		{"x", "x/a.json x/b.jsonl x/deep/c.csv", "x/LICENSE.txt x/photo.png"},
+		{"x", "x/a.json x/b.jsonl x/deep/c.csv x/source.jsonl", "x/LICENSE.txt x/dataset_info.json x/photo.png"},
 		{"x/b.jsonl", "x/b.jsonl", ""},
 		{"x/[ab].json*", "x/a.json x/b.jsonl", ""},
 		{"y", "y/train-0.parquet", "y/test-0.parquet"},

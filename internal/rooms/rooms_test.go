@@ -47,6 +47,7 @@ var rooms = map[string][]string{
 	"data/chunk":              {"data/rows"},
 	"data/check":              {"data", "internal/random", "data/rows", "data/shape", "model", "model/tokenizer"},
 	"watch":                   {"internal/atomicfile", "train"},
+	"train/solver":            {"kernels", "model", "train"},
 	"train":                   {"data", "internal/atomicfile", "internal/memory", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 }
 

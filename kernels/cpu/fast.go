@@ -225,10 +225,10 @@ func (d *Device) SumSquares(dst, x kernels.Tensor) {
 	lent := d.borrow(n)
 	defer d.giveBack(lent)
 	sums := lent.f32
-	d.do(n, func(i int) {
+	d.do(n, each(func(i int) {
 		chunk := v[i*sumChunk : min(len(v), (i+1)*sumChunk)]
 		sums[i] = d.simd.dot(len(chunk), &chunk[0], &chunk[0])
-	})
+	}))
 	var sum float64
 	for _, s := range sums {
 		sum += float64(s)

@@ -76,18 +76,15 @@ func up(n, m int) int   { return ceil(n, m) * m }
 func (d *Device) multiply(p product) {
 	g := newGemm(d, p)
 	defer gemms.Put(g)
-	g.run(d.workers, d.do)
+	g.run()
 }
 
 // multiplyHere computes p on the caller's goroutine.
 func (d *Device) multiplyHere(p product) {
 	g := newGemm(d, p)
 	defer gemms.Put(g)
-	g.run(1, func(n int, task func(int)) {
-		for i := range n {
-			task(i)
-		}
-	})
+	g.alone = true
+	g.run()
 }
 
 // A gemm is a product under way.
@@ -100,6 +97,32 @@ type gemm struct {
 	panels int  // of A
 	stride int  // floats from one packed panel of A to the next
 	width  int  // and of B
+	alone  bool // the caller's goroutine does it all
+
+	// Of what is under way: the elements of the summed dimension, packed, and
+	// the columns, tasks and panels of A of a region.
+	k0, end                int
+	packed                 []float32
+	cols, rowTasks, height int
+}
+
+// share runs tasks on the workers, or here.
+func (g *gemm) share(n int, t tasks) {
+	if !g.alone {
+		g.do(n, t)
+		return
+	}
+	for i := range n {
+		t.task(i)
+	}
+}
+
+// sharers returns among how many tasks are shared.
+func (g *gemm) sharers() int {
+	if g.alone {
+		return 1
+	}
+	return g.workers
 }
 
 // gemms are those that are done, to be used again.
@@ -121,9 +144,9 @@ func newGemm(d *Device, p product) *gemm {
 	return g
 }
 
-// run computes the product by tasks that do shares among workers: as many
-// blocks of the summed dimension at once as memory allows.
-func (g *gemm) run(workers int, do func(n int, task func(int))) {
+// run computes the product: as many blocks of the summed dimension at once as
+// memory allows.
+func (g *gemm) run() {
 	if g.m == 0 || g.n == 0 {
 		return
 	}
@@ -134,49 +157,56 @@ func (g *gemm) run(workers int, do func(n int, task func(int))) {
 	switch {
 	case !g.skinny(&g.product):
 	case g.fewColumns():
-		g.byRows(workers, do)
+		g.byRows()
 		return
 	case g.fewRows():
-		g.byColumns(workers, do)
+		g.byColumns()
 		return
 	}
 	blocks := min(ceil(g.k, g.block), max(1, packFloats/(g.panels*g.stride)))
 	if blocks*g.block >= g.k && g.holdable() {
-		g.runHeld(workers, do)
+		g.runHeld()
 		return
 	}
 	lent := g.borrow(blocks * g.panels * g.stride)
 	defer g.giveBack(lent)
 	for k0 := 0; k0 < g.k; k0 += blocks * g.block {
 		end := min(g.k, k0+blocks*g.block)
-		g.pack(do, lent.f32, k0, end)
-		g.tasks(workers, do, lent.f32, k0, end)
+		g.pack(lent.f32, k0, end)
+		g.regions(lent.f32, k0, end)
 	}
 }
 
+// packing are the tasks of pack.
+type packing gemm
+
 // pack packs the elements from k0 to end of the summed dimension of A.
-func (g *gemm) pack(do func(int, func(int)), a []float32, k0, end int) {
-	do(ceil(end-k0, g.block)*g.panels, func(i int) {
-		from, v0 := k0+i/g.panels*g.block, i%g.panels*panel
-		g.packA(a[i*g.stride:(i+1)*g.stride], v0, min(panel, g.m-v0), from, min(end, from+g.block))
-	})
+func (g *gemm) pack(a []float32, k0, end int) {
+	g.packed, g.k0, g.end = a, k0, end
+	g.share(ceil(end-k0, g.block)*g.panels, (*packing)(g))
+}
+
+func (p *packing) task(i int) {
+	g := (*gemm)(p)
+	from, v0 := g.k0+i/g.panels*g.block, i%g.panels*panel
+	g.packA(g.packed[i*g.stride:(i+1)*g.stride], v0, min(panel, g.m-v0), from, min(g.end, from+g.block))
 }
 
 // holdable reports whether A is a whole tensor, which may be held.
 func (g *gemm) holdable() bool { return !g.a.across && !g.whole && g.a.ld == g.k }
 
 // runHeld is run for an A that may be held, packed at once.
-func (g *gemm) runHeld(workers int, do func(n int, task func(int))) {
+func (g *gemm) runHeld() {
 	o := left{&g.a.f32[0], g.m, g.k, g.bf16}
 	packed, holds := g.larder.look(o)
 	if packed == nil {
 		packed = g.borrow(ceil(g.k, g.block) * g.panels * g.stride)
-		g.pack(do, packed.f32, 0, g.k)
+		g.pack(packed.f32, 0, g.k)
 		if !holds || !g.larder.keep(o, packed) {
 			defer g.giveBack(packed)
 		}
 	}
-	g.tasks(workers, do, packed.f32, 0, g.k)
+	g.regions(packed.f32, 0, g.k)
 }
 
 // zero writes the sum of nothing.
@@ -192,35 +222,43 @@ func (g *gemm) zero() {
 // A region is some columns of the result and the panels of A that give its rows.
 type region struct{ n0, n, first, last int }
 
-// tasks adds the blocks from k0 to end: tasks own columns of the result and,
+// adding are the tasks of regions.
+type adding gemm
+
+// regions adds the blocks from k0 to end: tasks own columns of the result and,
 // where those are few, rows of it.
-func (g *gemm) tasks(workers int, do func(int, func(int)), a []float32, k0, end int) {
-	cols := taskCols
-	if n := ceil(g.n, 2*workers); n < cols {
-		cols = up(n, 2*panel)
+func (g *gemm) regions(a []float32, k0, end int) {
+	wanted := 2 * g.sharers()
+	g.packed, g.k0, g.end = a, k0, end
+	g.cols, g.rowTasks = taskCols, 1
+	if n := ceil(g.n, wanted); n < g.cols {
+		g.cols = up(n, 2*panel)
 	}
-	colTasks, rowTasks := ceil(g.n, cols), 1
-	if colTasks < 2*workers {
-		rowTasks = min(g.panels, ceil(2*workers, colTasks))
+	colTasks := ceil(g.n, g.cols)
+	if colTasks < wanted {
+		g.rowTasks = min(g.panels, ceil(wanted, colTasks))
 	}
-	height := up(ceil(g.panels, rowTasks), 2)
-	do(colTasks*rowTasks, func(task int) {
-		n0, first := task/rowTasks*cols, task%rowTasks*height
-		r := region{n0, min(cols, g.n-n0), first, min(g.panels, first+height)}
-		if r.first < r.last {
-			g.task(a, k0, end, r)
-		}
-	})
+	g.height = up(ceil(g.panels, g.rowTasks), 2)
+	g.share(colTasks*g.rowTasks, (*adding)(g))
 }
 
-// task packs what a region needs of B, block by block, and runs the micro-kernel.
-func (g *gemm) task(a []float32, k0, end int, r region) {
+func (p *adding) task(i int) {
+	g := (*gemm)(p)
+	n0, first := i/g.rowTasks*g.cols, i%g.rowTasks*g.height
+	r := region{n0, min(g.cols, g.n-n0), first, min(g.panels, first+g.height)}
+	if r.first < r.last {
+		g.add(r)
+	}
+}
+
+// add packs what a region needs of B, block by block, and runs the micro-kernel.
+func (g *gemm) add(r region) {
 	lent := g.borrow(up(ceil(r.n, panel), 2) * g.width)
 	defer g.giveBack(lent)
-	for from := k0; from < end; from += g.block {
-		to := min(end, from+g.block)
+	for from := g.k0; from < g.end; from += g.block {
+		to := min(g.end, from+g.block)
 		g.packB(lent.f32, r.n0, r.n, from, to)
-		blockA, units, acc := a[(from-k0)/g.block*g.panels*g.stride:], ceil(to-from, g.unit), g.acc || from > 0
+		blockA, units, acc := g.packed[(from-g.k0)/g.block*g.panels*g.stride:], ceil(to-from, g.unit), g.acc || from > 0
 		if g.usesAMX() {
 			g.tilesAMX(blockA, lent.f32, r, units, acc)
 		} else {

@@ -20,13 +20,13 @@ func (d *plain) MatMul(y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc
 		return
 	}
 	a, out := data(x), result{data(y), y.Cols, alpha, acc}
-	d.do((w.Rows+blockRows-1)/blockRows, func(i int) {
+	d.do((w.Rows+blockRows-1)/blockRows, each(func(i int) {
 		from, to := i*blockRows, min(w.Rows, (i+1)*blockRows)
 		lent := d.borrow(blockRows * w.Cols)
 		defer d.giveBack(lent)
 		scratch := lent.f32
 		out.at(0, from).dots(a, rows(scratch, w, from, to), x.Rows, to-from, w.Cols)
-	})
+	}))
 }
 
 // MatMulGradInput: dx = alpha·dy·W.
@@ -37,14 +37,14 @@ func (d *plain) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, alpha f
 		return
 	}
 	a, out := data(dy), result{data(dx), dx.Cols, alpha, acc}
-	d.do((w.Cols+blockRows-1)/blockRows, func(i int) {
+	d.do((w.Cols+blockRows-1)/blockRows, each(func(i int) {
 		from, to := i*blockRows, min(w.Cols, (i+1)*blockRows)
 		lent := d.borrow(blockRows*w.Rows + w.Cols)
 		defer d.giveBack(lent)
 		scratch := lent.f32
 		columns(scratch, w, from, to, scratch[blockRows*w.Rows:])
 		out.at(0, from).dots(a, scratch, dy.Rows, to-from, w.Rows)
-	})
+	}))
 }
 
 // MatMulGradWeight: dw += alpha·dyᵀ·x, run by run.
@@ -54,7 +54,7 @@ func (d *plain) MatMulGradWeight(dw, dy, x kernels.Tensor, alpha float32, folds 
 	g, a, out := data(dy), data(x), result{data(dw), dw.Cols, alpha, true}
 	outBlocks := (dw.Rows + blockRows - 1) / blockRows
 	inBlocks := (dw.Cols + blockRows - 1) / blockRows
-	d.do(outBlocks*inBlocks, func(task int) {
+	d.do(outBlocks*inBlocks, each(func(task int) {
 		o, i := task/inBlocks*blockRows, task%inBlocks*blockRows
 		oEnd, iEnd := min(dw.Rows, o+blockRows), min(dw.Cols, i+blockRows)
 		lent := d.borrow(2 * blockRows * x.Rows)
@@ -66,7 +66,7 @@ func (d *plain) MatMulGradWeight(dw, dy, x kernels.Tensor, alpha float32, folds 
 			turn(right, a, x.Cols, from, to, i, iEnd)
 			out.at(o, i).dots(left, right, oEnd-o, iEnd-i, to-from)
 		})
-	})
+	}))
 }
 
 // eachRun calls do for each run of rows that folds names.

@@ -13,11 +13,11 @@ const sumChunk = 1 << 12
 func (d *plain) SumSquares(dst, x kernels.Tensor) {
 	v := data(x)
 	sums := make([]float64, (len(v)+sumChunk-1)/sumChunk)
-	d.do(len(sums), func(i int) {
+	d.do(len(sums), each(func(i int) {
 		for _, e := range v[i*sumChunk : min(len(v), (i+1)*sumChunk)] {
 			sums[i] += float64(e) * float64(e)
 		}
-	})
+	}))
 	var sum float64
 	for _, s := range sums {
 		sum += s

@@ -40,10 +40,19 @@ func (d *pool) Tasks() []int64 {
 	return n
 }
 
+// tasks are what a job is made of, by their numbers. What is converted to it is
+// a pointer or a function, which takes no memory.
+type tasks interface{ task(i int) }
+
+// each is tasks as a function.
+type each func(i int)
+
+func (f each) task(i int) { f(i) }
+
 // A job is tasks to share.
 type job struct {
+	tasks
 	n, workers int
-	task       func(i int)
 	next       atomic.Int64 // the first task that nobody has begun
 	working    atomic.Int64 // helpers that are not done
 }
@@ -63,14 +72,19 @@ type helper struct{ job atomic.Pointer[job] }
 
 var gone = &job{}
 
+// jobs are those that are done, to be used again.
+var jobs = sync.Pool{New: func() any { return new(job) }}
+
 // patience is how long a helper looks out for work. To wake a sleeping thread
 // takes as long as many a product does.
 const patience = 300 * time.Microsecond
 
-// do runs task(0) to task(n-1). While the helpers are busy with another job the
+// do runs the tasks 0 to n-1. While the helpers are busy with another job the
 // caller does it alone.
-func (d *pool) do(n int, task func(i int)) {
-	j := &job{n: n, workers: min(d.workers, n), task: task}
+func (d *pool) do(n int, t tasks) {
+	j := jobs.Get().(*job)
+	defer jobs.Put(j)
+	j.tasks, j.n, j.workers = t, n, min(d.workers, n)
 	if j.workers > 1 && d.busy.TryLock() {
 		defer d.busy.Unlock()
 		j.next.Store(int64(j.workers))
@@ -116,10 +130,23 @@ func (d *pool) help(w int) {
 // taskElements is how many elements an elementwise task should have.
 const taskElements = 1 << 13
 
-// split cuts n items of the given size into tasks and runs task(from, to) on each.
-func (d *pool) split(n, size int, task func(from, to int)) {
-	grain := max(1, taskElements/max(1, size))
-	d.do(ceil(n, grain), func(i int) { task(i*grain, min(n, (i+1)*grain)) })
+// spans are tasks that share n items.
+type spans struct {
+	n, grain int
+	do       func(from, to int)
+}
+
+func (s *spans) task(i int) { s.do(i*s.grain, min(s.n, (i+1)*s.grain)) }
+
+// spent are spans that are done, to be used again.
+var spent = sync.Pool{New: func() any { return new(spans) }}
+
+// split cuts n items of the given size into tasks and runs do(from, to) on each.
+func (d *pool) split(n, size int, do func(from, to int)) {
+	s := spent.Get().(*spans)
+	defer spent.Put(s)
+	*s = spans{n: n, grain: max(1, taskElements/max(1, size)), do: do}
+	d.do(ceil(n, s.grain), s)
 }
 
 // A scratch is memory lent for a while, of undefined content; it begins at a

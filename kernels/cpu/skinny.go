@@ -29,21 +29,33 @@ func (d *Device) skinny(p *product) bool {
 	return d.simd.directF32 != nil && !(d.bf16 && p.attention) && (p.fewColumns() || p.fewRows() || p.fewTerms())
 }
 
+// tall and broad are the tasks of byRows and byColumns.
+type (
+	tall  gemm
+	broad gemm
+)
+
 // byRows packs B, and reads A where it lies but for a last panel that is
 // not whole.
-func (g *gemm) byRows(workers int, do func(int, func(int))) {
-	blocks, wide := ceil(g.k, g.block), ceil(g.n, panel)*g.width
+func (g *gemm) byRows() {
+	blocks, wide := ceil(g.k, g.block), g.wide()
 	lent := g.borrow(blocks * wide)
 	defer g.giveBack(lent)
 	for i := range blocks {
 		g.packB(lent.f32[i*wide:(i+1)*wide], 0, g.n, i*g.block, min(g.k, (i+1)*g.block))
 	}
-	each := max(1, g.panels/(4*workers))
-	do(ceil(g.panels, each), func(task int) {
-		for i := task * each; i < min(g.panels, (task+1)*each); i++ {
-			g.rowsOfFew(i, lent.f32, wide)
-		}
-	})
+	g.packed, g.height = lent.f32, max(1, g.panels/(4*g.sharers()))
+	g.share(ceil(g.panels, g.height), (*tall)(g))
+}
+
+// wide returns the floats of a packed block of a B of few columns.
+func (g *gemm) wide() int { return ceil(g.n, panel) * g.width }
+
+func (t *tall) task(task int) {
+	g := (*gemm)(t)
+	for i := task * g.height; i < min(g.panels, (task+1)*g.height); i++ {
+		g.rowsOfFew(i, g.packed, g.wide())
+	}
 }
 
 // rowsOfFew computes the rows of panel i of A.
@@ -67,26 +79,28 @@ func (g *gemm) rowsOfFew(i int, b []float32, wide int) {
 }
 
 // byColumns packs A, and reads B where it lies.
-func (g *gemm) byColumns(workers int, do func(int, func(int))) {
-	blocks := ceil(g.k, g.block)
+func (g *gemm) byColumns() {
+	blocks, panels := ceil(g.k, g.block), ceil(g.n, panel)
 	lent := g.borrow(blocks * g.width)
 	defer g.giveBack(lent)
-	a := lent.f32
 	for i := range blocks {
-		g.packA(a[i*g.width:(i+1)*g.width], 0, g.m, i*g.block, min(g.k, (i+1)*g.block))
+		g.packA(lent.f32[i*g.width:(i+1)*g.width], 0, g.m, i*g.block, min(g.k, (i+1)*g.block))
 	}
-	panels := ceil(g.n, panel)
-	each := max(1, panels/(4*workers))
-	do(ceil(panels, each), func(task int) {
-		end := min(g.n, (task+1)*each*panel)
-		for from := 0; from < g.k; from += g.block {
-			units := min(g.block, g.k-from)
-			for j := task * each * panel; j < end; j += panel {
-				g.simd.directF32(units, unsafe.Pointer(&a[from/g.block*g.width]), 4, 4*panel, unsafe.Pointer(&g.b.f32[from*g.b.ld+j]), 4*g.b.ld,
-					&g.c[j], g.ldc, g.m, 1<<min(panel, end-j)-1, flag(g.acc || from > 0), g.alpha)
-			}
+	each := max(1, panels/(4*g.sharers()))
+	g.packed, g.cols = lent.f32, each*panel
+	g.share(ceil(panels, each), (*broad)(g))
+}
+
+func (b *broad) task(task int) {
+	g := (*gemm)(b)
+	first, end := task*g.cols, min(g.n, (task+1)*g.cols)
+	for from := 0; from < g.k; from += g.block {
+		units, a := min(g.block, g.k-from), unsafe.Pointer(&g.packed[from/g.block*g.width])
+		for j := first; j < end; j += panel {
+			g.simd.directF32(units, a, 4, 4*panel, unsafe.Pointer(&g.b.f32[from*g.b.ld+j]), 4*g.b.ld,
+				&g.c[j], g.ldc, g.m, 1<<min(panel, end-j)-1, flag(g.acc || from > 0), g.alpha)
 		}
-	})
+	}
 }
 
 // direct returns where vector v of a float32 operand is at element k, and the

@@ -72,7 +72,7 @@ func (d *Device) Attention(out, lse, q, k, v kernels.Tensor, h kernels.Attention
 	}
 	a := newAttention(out, lse, q, k, v, h)
 	strips := a.strips()
-	d.do(len(strips)*h.Heads, func(i int) { d.attend(&a, strips[len(strips)-1-i/h.Heads], i%h.Heads) }) // the longest first
+	d.do(len(strips)*h.Heads, each(func(i int) { d.attend(&a, strips[len(strips)-1-i/h.Heads], i%h.Heads) })) // the longest first
 }
 
 // attend computes a strip of a head.
@@ -112,7 +112,7 @@ func (d *Device) AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v kernels.Tenso
 		dkHeads:       lent.f32[:h.Heads*size], dvHeads: lent.f32[h.Heads*size:], size: size,
 	}
 	sequences := h.KStarts.Len()
-	d.do(sequences*h.Heads, func(i int) { d.attendGrad(&g, i/h.Heads, i%h.Heads) })
+	d.do(sequences*h.Heads, each(func(i int) { d.attendGrad(&g, i/h.Heads, i%h.Heads) }))
 	for s := range sequences {
 		first := int(h.KStarts.Host[s])
 		d.split((int(h.KEnds.Host[s])-first)*h.KVHeads, h.Width*g.group, func(from, to int) {

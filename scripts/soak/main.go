@@ -1,5 +1,5 @@
 // Soak runs many steps of a small model, with evaluations and snapshots, and
-// fails if the process has grown from its first thousandth on or leaves
+// fails if the process has grown after the first hundredth of them or leaves
 // goroutines behind.
 //
 //	soak -model DIR [-steps 20000]
@@ -48,7 +48,7 @@ func run() error {
 	}
 	time.Sleep(10 * time.Millisecond) // helpers of the last operation go
 	left := runtime.NumGoroutine() - goroutines
-	fmt.Printf("%d steps: %.1f MB resident after %d, %.1f MB at the end; %d goroutines left behind\n", *steps, float64(early)/1e6, *steps/1000, float64(late)/1e6, left)
+	fmt.Printf("%d steps: %.1f MB resident after %d, %.1f MB at the end; %d goroutines left behind\n", *steps, float64(early)/1e6, *steps/100, float64(late)/1e6, left)
 	switch {
 	case late-early > growth:
 		return fmt.Errorf("the process grew by %d bytes", late-early)
@@ -58,7 +58,7 @@ func run() error {
 	return nil
 }
 
-// soak returns the resident bytes after a thousandth of the steps and at the end.
+// soak returns the resident bytes after a hundredth of the steps and at the end.
 func soak() (early, late int64, err error) {
 	dev, err := kernels.Open("")
 	if err != nil {
@@ -87,7 +87,7 @@ func soak() (early, late int64, err error) {
 		return 0, 0, err
 	}
 	defer os.RemoveAll(snapshots)
-	every := max(1, *steps/1000)
+	every := max(1, *steps/100)
 	care := train.Care{Snapshots: &train.Snapshots{Dir: snapshots}, SaveEvery: every, HeldOut: set, EvaluateEvery: every}
 	for e, err := range job.Events(context.Background(), care) {
 		if err != nil {
@@ -96,7 +96,7 @@ func soak() (early, late int64, err error) {
 		if saved, ok := e.(train.Saved); ok && saved.Err != nil {
 			return 0, 0, saved.Err
 		}
-		if s, ok := e.(train.Step); ok && s.N == 2*every {
+		if s, ok := e.(train.Step); ok && s.N == every+1 {
 			early = s.Memory
 		}
 	}

@@ -92,6 +92,7 @@ func main() {
 	flag.Parse()
 	avx512(*out)
 	avx2(*out)
+	arm64(*out)
 }
 
 func avx512(out string) {
@@ -119,4 +120,15 @@ func avx2(out string) {
 	vectorFunctions(v)
 	v.peak()
 	g.write(out, "avx2", "amd64")
+}
+
+func arm64(out string) {
+	g := &gen{suffix: "NEON"}
+	g.neonTile()
+	g.neonPacks()
+	v := &neon{gen: g}
+	v.tables()
+	vectorFunctions(v)
+	v.peak()
+	g.write(out, "neon", "arm64")
 }
