@@ -22,9 +22,9 @@ type shape struct {
 type product struct{ any, few, square, wide shape }
 
 var (
-	matMul      = product{anyShape("matmul"), fewShape("matmul_few"), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
-	matMulInput = product{anyShape("matmul_input"), anyShape("matmul_input"), wideShape("matmul_square_input", 128), wideShape("matmul_wide_input", 256)}
-
+	matMul       = product{anyShape("matmul"), fewShape("matmul_few"), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
+	anyInput     = anyShape("matmul_input")
+	matMulInput  = product{anyInput, anyInput, wideShape("matmul_square_input", 128), wideShape("matmul_wide_input", 256)} // few rows have no gradient of their own
 	matMulWeight = entry("matmul_weight", 128, tileMemory)
 )
 
@@ -67,7 +67,7 @@ func (d *Device) product(p product, y, x kernels.Tensor, w kernels.Matrix, alpha
 	d.run(s.family[w.Format], grid{blocks(y.Cols, s.columns), blocks(y.Rows, s.rows), 1}, &l)
 }
 
-// choose returns the kernel to use. All of a product's kernels give the same bits, so the
+// choose returns the kernels to use. All of a product's give the same bits, so the
 // choice may depend on how many rows there are.
 func (d *Device) choose(p product, y, x kernels.Tensor, w kernels.Matrix) shape {
 	if !aligned(y, x, w) {
