@@ -9,8 +9,8 @@ import (
 	"github.com/seed-5afa5581/graft/model/tokenizer"
 )
 
-// A Set is the samples of one or several files, beyond a quarter of a gigabyte on disk. It is
-// safe for concurrent use.
+// A Set is the samples of one or several files, those beyond 16 million tokens on
+// disk. It is safe for concurrent use.
 type Set struct {
 	Config Config // with its defaults filled in: what makes the same samples again
 	Left   []Left // records that give no sample

@@ -29,8 +29,8 @@ type stored struct {
 
 const learnedBit = 1 << 31
 
-// inMemory is how many tokens a store keeps in memory: 256 MB.
-const inMemory = 1 << 26
+// inMemory is how many tokens a store keeps in memory: 64 MB.
+const inMemory = 1 << 24
 
 // add appends a sample.
 func (s *store) add(x Sample) error {

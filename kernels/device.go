@@ -13,6 +13,8 @@ type Info struct {
 	// Width is the granularity of matrix widths at which the device pads
 	// inside itself; callers need not care, plans of memory do.
 	Width int
+	// Memory is the bytes of the device's own memory; 0 where it uses the host's.
+	Memory int64
 }
 
 // An AttentionShape describes one attention over packed sequences. Sequence s owns the

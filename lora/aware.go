@@ -72,25 +72,32 @@ func (b *branch) Weight(w kernels.Matrix) (kernels.Matrix, bool) {
 	}
 	if v := [2]uint64{b.a.Version, b.b.Version}; b.aware.merged.None() || v != b.aware.versions {
 		b.forget()
-		merged, err := b.requantized(w)
-		if err != nil { // values that are not finite: the branch itself carries them to the loss
-			return w, false
+		merged, finite := b.requantized(w)
+		if !finite {
+			return w, false // the branch itself carries that to the loss
 		}
 		b.aware.merged, b.aware.versions = merged, v
 	}
 	return b.aware.merged, true
 }
 
-// requantized returns requantize(W + s·B·A).
-func (b *branch) requantized(w kernels.Matrix) (kernels.Matrix, error) {
+// requantized returns requantize(W + s·B·A), if that is finite.
+func (b *branch) requantized(w kernels.Matrix) (merged kernels.Matrix, finite bool) {
 	values, err := b.Merged(w)
-	if err != nil {
-		return w, err
-	}
+	must(err)
 	old := b.model.Quantized(b.linear)
 	t, err := quant.Quantize(quant.Floats(values), old.Shape, old.Config())
 	if err != nil {
-		return w, err
+		return w, false
 	}
-	return b.model.Device.NewMatrix(kernels.Weights{Rows: w.Rows, Cols: w.Cols, Format: w.Format, Quantized: t})
+	merged, err = b.model.Device.NewMatrix(kernels.Weights{Rows: w.Rows, Cols: w.Cols, Format: w.Format, Quantized: t})
+	must(err)
+	return merged, true
+}
+
+// must hands a device's lack of memory to the pass that runs, which returns it.
+func must(err error) {
+	if err != nil {
+		panic(&kernels.OutOfMemory{Err: err})
+	}
 }

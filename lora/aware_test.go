@@ -1,14 +1,29 @@
 package lora
 
 import (
+	"math"
 	"testing"
 
 	"github.com/seed-5afa5581/graft/internal/tiny"
-	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/kernels/cpu"
 	"github.com/seed-5afa5581/graft/model"
 	"github.com/seed-5afa5581/graft/quant"
 )
+
+// A sum that is not finite shows in the loss, by way of the branch.
+func TestMergeAwareNotFinite(t *testing.T) {
+	m := openQuantized(t, bf16Dir(t))
+	a := attachRandom(t, m, Config{Rank: 4})
+	if err := a.SetMergeAware(true); err != nil {
+		t.Fatal(err)
+	}
+	p := a.Params()[1]
+	m.Device.Fill(p.Value, float32(math.Inf(1)))
+	p.Version++
+	if v := logits(t, m); !math.IsNaN(float64(v[0])) {
+		t.Errorf("logit %v", v[0])
+	}
+}
 
 // BenchmarkRequantize merges and quantises one layer, as each step of
 // merge-aware training does.
@@ -26,9 +41,9 @@ func BenchmarkRequantize(b *testing.B) {
 	layer := a.branches[0]
 	b.SetBytes(int64(layer.linear.Out() * layer.linear.In()))
 	for b.Loop() {
-		var w kernels.Matrix
-		if w, err = layer.requantized(layer.linear.W); err != nil {
-			b.Fatal(err)
+		w, finite := layer.requantized(layer.linear.W)
+		if !finite {
+			b.Fatal("not finite")
 		}
 		m.Device.Free(w.Mem)
 	}

@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/seed-5afa5581/graft/internal/memory"
+	"github.com/seed-5afa5581/graft/kernels"
 )
 
 // A Machine is what a job is to run on, as far as memory goes.
@@ -41,4 +42,12 @@ const contextBytes = 500 << 20
 // are bfloat16.
 func GPU(name string, total int64) Machine {
 	return Machine{Name: name, Total: total, Free: total, Activation: 2, Program: contextBytes}
+}
+
+// On is the machine that a device is of.
+func On(i kernels.Info) Machine {
+	if i.Memory > 0 {
+		return GPU(i.Name, i.Memory)
+	}
+	return CPU(i.Workers)
 }

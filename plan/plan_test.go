@@ -339,6 +339,12 @@ func TestMachineHere(t *testing.T) {
 	if text, _ := json.Marshal(m); m.Workers < 1 || m.Total < m.Free || m.Activation != 4 || !m.Paged {
 		t.Errorf("%s", text)
 	}
+	if g := On(kernels.Info{Name: "cuda:1", Memory: 80e9, Workers: 1}); g.Name != "cuda:1" || g.Free != 80e9 || g.Activation != 2 || g.Workers != 0 {
+		t.Errorf("GPU %+v", g)
+	}
+	if c := On(cpu.New(3).Info()); c.Name != "cpu" || c.Workers != 3 {
+		t.Errorf("CPU %+v", c)
+	}
 	unknown := Plan{Parts: []Part{{"x", 1 << 60}}}
 	if !unknown.Fits() || unknown.Check() != nil {
 		t.Error("a machine that does not tell its memory refuses")

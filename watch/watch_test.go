@@ -48,6 +48,8 @@ func story(t *testing.T, n int, observers ...train.Observer) {
 		}
 	}
 	tell(train.Saved{Step: n, Path: "out/step-9", Best: true})
+	tell(train.Saved{Step: n, Err: errors.New("disk full")})
+	tell(train.Stopped{Step: n, Best: train.Evaluation{Step: 1, Loss: 2}})
 }
 
 // A History of many steps stays small, evenly spread, and ends with the last step.
@@ -94,7 +96,7 @@ func TestJSONLines(t *testing.T) {
 		}
 		events[line.Event]++
 	}
-	if fmt.Sprint(events) != "map[evaluation:1 sample:1 saved:1 step:30]" {
+	if fmt.Sprint(events) != "map[evaluation:1 not saved:1 sample:1 saved:1 step:30 stopped:1]" {
 		t.Errorf("events %v", events)
 	}
 	if !strings.Contains(b.String(), `"alarm":"spike"`) || !strings.Contains(b.String(), `"left":29,`) && !strings.Contains(b.String(), `"left":29}`) {
@@ -112,7 +114,7 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 func TestLog(t *testing.T) {
 	var b stdbytes.Buffer
 	story(t, 25, Log(slog.New(slog.NewTextHandler(&b, nil))))
-	for _, want := range []string{`level=WARN msg="loss goes astray" alarm=spike step=7`, "msg=evaluation step=25", "msg=saved step=25"} {
+	for _, want := range []string{`level=WARN msg="loss goes astray" alarm=spike step=7`, "msg=evaluation step=25", "msg=saved step=25", `level=WARN msg="not saved" step=25 error="disk full"`, "msg=stopped step=25 best=1"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in %s", want, b.String())
 		}

@@ -79,7 +79,7 @@ func (b *bench) train(e *experiment) error {
 
 func (e *experiment) run(m *model.Model, set data.List) error {
 	c := config
-	c.MergeAware = e.aware
+	c.MergeAware, c.LR = e.aware, e.rate
 	job, err := train.New(m, set, c)
 	if err != nil {
 		return err

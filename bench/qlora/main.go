@@ -50,6 +50,8 @@ var runs = []*experiment{
 	{name: "QLoRA", nf4: true},
 	{name: "QLoRA, last quarter merge-aware", nf4: true, aware: 0.25},
 	{name: "QLoRA, merge-aware", nf4: true, aware: 1},
+	{name: "QLoRA, rate 1e-3", nf4: true, rate: 1e-3},
+	{name: "QLoRA, rate 1e-3, merge-aware", nf4: true, rate: 1e-3, aware: 1},
 }
 
 func run() error {

@@ -12,6 +12,7 @@ type experiment struct {
 	name     string
 	nf4      bool
 	aware    float64   // share of merge-aware steps
+	rate     float64   // peak learning rate; train's own if 0
 	curve    []float64 // loss of each step
 	adapted  float64   // the adapter on its base
 	training float64   // merged into the values of the 4-bit base

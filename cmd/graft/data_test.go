@@ -142,6 +142,11 @@ func TestTrainOnAnything(t *testing.T) {
 	if !strings.Contains(said, "saved after 4 steps") {
 		t.Errorf("%s", said)
 	}
+	long := writeText(t, "e.txt", strings.Repeat("Once upon a time there was a dog. ", 120)) // more tokens than the model has positions
+	said, _ = must(t, "train", "--model", storiesDir, "--data", long, "--out", filepath.Join(dir, "d"), "--steps", "1", "--batch", "1")
+	if !strings.Contains(said, "saved after 1 steps") {
+		t.Errorf("%s", said)
+	}
 	bad := writeText(t, "d.jsonl", `{"input_ids":[300,301],"labels":[-100,301]}`)
 	code, _, message := graft(t, "", "train", "--model", storiesDir, "--data", bad, "--out", filepath.Join(dir, "c"))
 	if code != 1 || !strings.Contains(message, "error: missing-eos (1): "+bad+":1") || !strings.Contains(message, "--no-check") {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/lora"
 	"github.com/seed-5afa5581/graft/model"
 	"github.com/seed-5afa5581/graft/plan"
@@ -65,20 +66,19 @@ func (p *planning) run(_ context.Context, s streams, args []string) error {
 // machine returns what is planned for.
 func (p *planning) machine() (plan.Machine, error) {
 	if p.memory == "" {
-		return p.here(), nil
+		return p.here()
 	}
 	n, err := parseBytes(p.memory)
 	return plan.GPU("a GPU of "+p.memory, n), err
 }
 
-// here is the machine that graft runs on.
-func (t *training) here() plan.Machine {
-	workers := 0
-	if name, n, _ := strings.Cut(t.device, ":"); name == "cpu" {
-		n, _, _ = strings.Cut(n, ",")
-		workers, _ = strconv.Atoi(n)
+// here is the machine that --device is of.
+func (t *training) here() (plan.Machine, error) {
+	dev, err := kernels.Open(t.device)
+	if err != nil {
+		return plan.Machine{}, err
 	}
-	return plan.CPU(workers)
+	return plan.On(dev.Info()), dev.Close()
 }
 
 // writePlan prints a plan and what room it leaves.
@@ -157,7 +157,11 @@ func (t *training) plan(m plan.Machine) (plan.Plan, error) {
 // checkPlan prints the plan, refuses a run that does not fit, and takes over what
 // --auto has chosen.
 func (t *training) checkPlan(s streams) error {
-	p, err := t.plan(t.here())
+	machine, err := t.here()
+	if err != nil {
+		return err
+	}
+	p, err := t.plan(machine)
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,12 @@ func blocks(s train.Step, width int) string {
 }
 
 // size writes bytes for people.
-func size(n int64) string { return fmt.Sprintf("%.2f GB", float64(n)/1e9) }
+func size(n int64) string {
+	if n < 1e9 {
+		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
 
 // line writes a line of its own.
 func (p *progress) line(format string, args ...any) {

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-5afa5581/graft/data"
 	"github.com/seed-5afa5581/graft/data/check"
 	"github.com/seed-5afa5581/graft/data/shape"
+	"github.com/seed-5afa5581/graft/model"
 	"github.com/seed-5afa5581/graft/model/tokenizer"
 	"github.com/seed-5afa5581/graft/train"
 )
@@ -85,7 +86,11 @@ func (r *ratio) String() string {
 
 // examined reads what is to be learned, after it has been checked: an error
 // that the check finds ends the run before it begins.
-func (t *training) examined(s streams, k *tokenizer.Tokenizer) (*data.Set, error) {
+func (t *training) examined(s streams, m *model.Model) (*data.Set, error) {
+	if limit := m.Config.MaxPositions; limit < t.records.MaxLen && !t.given("max-len") {
+		t.records.MaxLen = limit
+	}
+	k := m.Tokenizer
 	files, err := data.Find(t.data, t.records.Options)
 	if err != nil {
 		return nil, err
@@ -96,6 +101,12 @@ func (t *training) examined(s streams, k *tokenizer.Tokenizer) (*data.Set, error
 		}
 	}
 	return files.Set(k, t.records.Config)
+}
+
+// given tells whether a flag was.
+func (t *training) given(name string) (yes bool) {
+	t.flagSet.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
+	return yes
 }
 
 func (t *training) examine(s streams, files *data.Files, k *tokenizer.Tokenizer) error {

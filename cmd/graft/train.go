@@ -160,7 +160,7 @@ func (t *training) run(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	defer o.close()
-	set, err := t.examined(s, o.model.Tokenizer)
+	set, err := t.examined(s, o.model)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/seed-5afa5581/graft/data"
 	"github.com/seed-5afa5581/graft/train"
@@ -103,15 +104,13 @@ func (v *viewer) asked() *data.Set {
 
 // start opens everything that shows the run, which may have been resumed.
 func (v *viewer) start(ctx context.Context, job *train.Run) error {
-	v.settled = job.Config
-	var book *watch.Logbook
-	var err error
-	if v.silent {
-		v.samplers = append(v.samplers, v.history)
-	} else if book, err = watch.OpenLogbook(filepath.Join(v.out, metricsFile), job.Done(), v.history); err != nil {
-		return err
-	} else {
-		v.samplers = append(v.samplers, v.history, book)
+	v.settled, v.samplers = job.Config, []sampler{v.history}
+	if !v.silent {
+		book, err := watch.OpenLogbook(filepath.Join(v.out, metricsFile), job.Done(), v.history)
+		if err != nil {
+			return err
+		}
+		v.samplers = append(v.samplers, book)
 		v.closers = append(v.closers, book.Close)
 	}
 	if v.json {
@@ -155,14 +154,20 @@ func (v *viewer) serve(ctx context.Context) error {
 // observe shows an event, and, to those who look on while the run is under way,
 // what the model answers after an evaluation.
 func (v *viewer) observe(ctx context.Context, e train.Event) error {
-	var faults []error
-	for _, o := range v.observers {
-		faults = append(faults, o.Observe(e))
-	}
+	v.observers = slices.DeleteFunc(v.observers, func(o train.Observer) bool { return v.lost(o.Observe(e)) })
 	if x, ok := e.(train.Evaluation); ok && (v.listen != "" || v.board != "") {
-		faults = append(faults, v.sample(ctx, x.Step))
+		return v.sample(ctx, x.Step)
 	}
-	return errors.Join(faults...)
+	return nil
+}
+
+// lost reports whether what shows the run has failed. The run itself goes on
+// without it.
+func (v *viewer) lost(err error) bool {
+	if err != nil {
+		v.bar.line("no longer written: %v", err)
+	}
+	return err != nil
 }
 
 func (v *viewer) sample(ctx context.Context, step int) error {
@@ -174,11 +179,8 @@ func (v *viewer) sample(ctx context.Context, step int) error {
 			}
 			return err
 		}
-		for _, s := range v.samplers {
-			if err := s.AddSample(watch.Sample{Step: step, Prompt: q.prompt, Text: q.after}); err != nil {
-				return err
-			}
-		}
+		x := watch.Sample{Step: step, Prompt: q.prompt, Text: q.after}
+		v.samplers = slices.DeleteFunc(v.samplers, func(s sampler) bool { return v.lost(s.AddSample(x)) })
 	}
 	return nil
 }
@@ -188,6 +190,7 @@ func (v *viewer) end() { v.bar.end() }
 
 // close ends everything that shows the run.
 func (v *viewer) close() error {
+	v.end()
 	var faults []error
 	for _, c := range v.closers {
 		faults = append(faults, c())

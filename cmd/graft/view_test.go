@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -232,4 +233,31 @@ func TestMethods(t *testing.T) {
 			t.Errorf("%v: exit %d, %s", arguments, code, message)
 		}
 	}
+}
+
+// What shows a run may fail, such as a metrics file on a full disk: the run says
+// so once and goes on.
+func TestLostObserver(t *testing.T) {
+	var b bytes.Buffer
+	v := &viewer{training: &training{}, bar: newProgress(&b)}
+	full := &failing{after: 2}
+	v.observers = []train.Observer{full, v.bar}
+	for n := 1; n <= 5; n++ {
+		if err := v.observe(t.Context(), train.Step{N: n, Of: 5}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if full.told != 2 || strings.Count(b.String(), "no longer written: disk full") != 1 || !strings.Contains(b.String(), "step 5/5") {
+		t.Errorf("told %d times: %s", full.told, b.String())
+	}
+}
+
+// A failing observer fails when it is told for the after-th time.
+type failing struct{ told, after int }
+
+func (f *failing) Observe(train.Event) error {
+	if f.told++; f.told == f.after {
+		return errors.New("disk full")
+	}
+	return nil
 }

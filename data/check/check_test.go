@@ -161,7 +161,7 @@ func TestInnocent(t *testing.T) {
 	for _, answer := range []string{
 		"Write to someone@example.com, or to nobody.", "It costs 12345678 or 1234567890123456789012 units.", "See https://host/a:b@c for more of it.",
 		"An array a[INSTANCE] and a < b.", "Use sk-learn, it is good.", "Café, naïve, Ångström and Größe.", "Pi is 3.14159265358979 or so, they say.", "Tab\tand\r\nline ends.",
-		"On 2026-11-25 10:30 it was 25 degrees.", "Version 10.20.30.40-50 of it.", "In all 12500+21000-6300 bees and 3+123456789 ants.",
+		"On 2026-11-25 10:30 it was 25 degrees.", "Version 10.20.30.40-50 of it.", "The share is 0.4111111111111111 of it.", "In all 12500+21000-6300 bees and 3+123456789 ants.",
 	} {
 		q, _ := json.Marshal(answer)
 		r := Files(files(t, strings.Join(append(clean(), `{"question":"What is it then?","answer":`+string(q)+`}`), "\n")), nil, renderer(t, data.Config{}))
@@ -196,6 +196,23 @@ func TestWithoutTokens(t *testing.T) {
 	}
 	r := Files(files(t, strings.Join(lines, "\n")), nil, nil)
 	if len(r.Findings) > 0 || r.Records != len(topics) || r.Samples != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A file that ends too early is a finding at its line, and what stands before
+// is checked.
+func TestBroken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.json")
+	if err := os.WriteFile(path, []byte("["+clean()[0]+",\n"+clean()[1]+",\n{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f, err := data.Find([]string{path}, shape.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Files(f, nil, nil)
+	if r.Records != 2 || len(r.Findings) != 1 || r.Findings[0].Source != path+":3" || r.Findings[0].Text != "it ends too early" || r.Findings[0].Kind != Unreadable {
 		t.Errorf("%+v", r)
 	}
 }

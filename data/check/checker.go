@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/seed-5afa5581/graft/data"
 	"github.com/seed-5afa5581/graft/data/rows"
@@ -75,7 +76,8 @@ func (c *Checker) files(f *data.Files, r *data.Renderer) {
 
 // Broken notes a file that could not be read to its end.
 func (c *Checker) Broken(err error) {
-	c.found(find(Unreadable, "", "%v", err))
+	source, text, _ := strings.Cut(strings.TrimPrefix(err.Error(), "data: "), ": ") // as package rows writes them
+	c.found(find(Unreadable, source, "%s", text))
 }
 
 // Add takes an item and returns what is wrong with it, in itself or beside those before

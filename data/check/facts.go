@@ -10,6 +10,7 @@ import (
 	"github.com/seed-5afa5581/graft/data/rows"
 	"github.com/seed-5afa5581/graft/data/shape"
 	"github.com/seed-5afa5581/graft/model"
+	"github.com/seed-5afa5581/graft/model/tokenizer"
 )
 
 // Facts are what a checker needs to know of an item. Look finds them out; that
@@ -45,7 +46,7 @@ func Look(item data.Item, r *data.Renderer) Facts {
 	f.outcome(item, r)
 	f.texts(item)
 	for _, s := range item.Samples {
-		f.tokenFaults(s, r)
+		f.tokenFaults(s, r.Tokenizer)
 		f.lengths = append(f.lengths, int32(len(s.Tokens)))
 		f.tokens += len(s.Tokens)
 		f.learned += s.Learned()
@@ -151,42 +152,39 @@ func controlName(text string) string {
 }
 
 // tokenFaults looks at a sample's tokens and labels.
-func (f *Facts) tokenFaults(s data.Sample, r *data.Renderer) {
-	t := r.Tokenizer
+func (f *Facts) tokenFaults(s data.Sample, t *tokenizer.Tokenizer) {
 	if bos, ok := t.BOS(); ok && len(s.Tokens) > 1 && s.Tokens[0] == bos && s.Tokens[1] == bos {
 		f.add(DoubleBOS, "the sample begins with two tokens of beginning of text")
 	}
-	ends := func(id int32) bool { return slices.Contains(t.EOS(), id) || t.IsSpecial(id) }
-	isSpace := func(id int32) bool { return strings.TrimSpace(t.Decode([]int32{id})) == "" }
-	last := len(s.Labels) - 1
+	last := len(s.Labels) - 1 // that is learned
 	for last >= 0 && s.Labels[last] == model.IgnoreLabel {
 		last--
 	}
-	if last < 0 {
-		return
+	if last >= 0 && !f.has(Truncated) {
+		f.endFaults(s, last, t)
 	}
-	end := last // of what is learned, without white space
-	for end > 0 && isSpace(s.Tokens[end]) {
+}
+
+// endFaults looks at how a sample ends whose last label is that of token last.
+func (f *Facts) endFaults(s data.Sample, last int, t *tokenizer.Tokenizer) {
+	text := func(i int) string { return t.Decode(s.Tokens[i : i+1]) }
+	ends := func(i int) bool { return slices.Contains(t.EOS(), s.Tokens[i]) || t.IsSpecial(s.Tokens[i]) }
+	end := last // without white space
+	for end > 0 && strings.TrimSpace(text(end)) == "" {
 		end--
 	}
-	next := last + 1
-	switch {
-	case f.has(Truncated):
-	case ends(s.Tokens[end]):
+	switch next := last + 1; {
+	case ends(end):
 		if end > 0 && s.Tokens[end-1] == s.Tokens[end] && s.Labels[end-1] != model.IgnoreLabel {
-			f.add(RepeatedEOS, "the sample ends with several tokens %q that are learned", t.Decode(s.Tokens[end:end+1]))
+			f.add(RepeatedEOS, "the sample ends with several tokens %q that are learned", text(end))
 		}
-	case next < len(s.Tokens) && ends(s.Tokens[next]):
-		f.add(MaskedEOS, "the token %q after the answer is not learned", t.Decode(s.Tokens[next:next+1]))
-	case f.pieces():
-	default:
-		f.add(MissingEOS, "the answer ends with %q, which is no end of text or turn", t.Decode(s.Tokens[end:end+1]))
+	case next < len(s.Tokens) && ends(next):
+		f.add(MaskedEOS, "the token %q after the answer is not learned", text(next))
+	case f.Shape != "text": // which may go on in another sample
+		f.add(MissingEOS, "the answer ends with %q, which is no end of text or turn", text(end))
 	}
 }
 
 func (f *Facts) has(k Kind) bool {
 	return slices.ContainsFunc(f.findings, func(x Finding) bool { return x.Kind == k })
 }
-
-// pieces tells whether the record may go on in another sample.
-func (f *Facts) pieces() bool { return f.Shape == "text" }

@@ -125,11 +125,7 @@ func (r *Report) printKind(b *strings.Builder, k Kind, examples int) {
 			continue
 		}
 		shown++
-		if f.Source != "" {
-			fmt.Fprintf(b, "  %s: %s\n", f.Source, f.Text)
-		} else {
-			fmt.Fprintf(b, "  %s\n", f.Text)
-		}
+		fmt.Fprintf(b, "  %s: %s\n", f.Source, f.Text)
 	}
 	if more := r.Counts[k] - shown; more > 0 {
 		fmt.Fprintf(b, "  and %d more\n", more)

@@ -123,7 +123,7 @@ func number(text string, before, after byte) string {
 	switch {
 	case n == 17 && (after == 'X' || after == 'x') && identity(digits+"X"), n == 18 && identity(digits):
 		return "an identity number"
-	case n >= 13 && n <= 19 && strings.IndexByte("3456", digits[0]) >= 0 && luhn(digits):
+	case n >= 13 && n <= 19 && before != '.' && strings.IndexByte("3456", digits[0]) >= 0 && luhn(digits):
 		return "a card number"
 	case socialSecurity.MatchString(text):
 		return "a social security number"

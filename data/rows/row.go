@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 )
 
@@ -117,7 +118,7 @@ func excerpt(b []byte) string {
 
 // whole turns the end of the input within a value into words.
 func whole(err error) error {
-	if err.Error() == "EOF" || err.Error() == "unexpected EOF" {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("it ends too early")
 	}
 	return err

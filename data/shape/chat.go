@@ -63,45 +63,44 @@ func readTurns(m match) ([]Record, error) {
 }
 
 // readPreference reads the chosen answer of a pair: a text, a message, or
-// messages that may begin with the prompt's.
+// messages that may begin with the prompt's. What the assistant said before it
+// was the same in both answers, and is not learned.
 func readPreference(m match) ([]Record, error) {
-	var r Record
+	var r, chosen Record
 	if err := m.question(&r); err != nil {
 		return nil, err
 	}
-	asked := len(r.Messages)
-	for i := range asked { // answers before the chosen one were the same in both
+	if err := m.chosen(&chosen); err != nil {
+		return nil, err
+	}
+	if len(chosen.Messages) > 1 && chosen.Role(0) != "assistant" {
+		r.Messages, r.Masked = nil, nil // it has the prompt as well
+	}
+	r.Messages = append(r.Messages, chosen.Messages...)
+	r.Masked, r.Left = nil, chosen.Left
+	for i := range len(r.Messages) - 1 {
 		if r.IsAnswer(i) {
 			r.mask(i)
 		}
 	}
-	chosen := m.columns["chosen"]
-	switch kind(chosen) {
+	r.Verbatim = m.first(chats) == "" && m.has("prompt") && kind(m.columns["chosen"]) == "a string"
+	return one(&r, m.tools(&r))
+}
+
+// chosen adds the messages of the column chosen.
+func (m match) chosen(r *Record) error {
+	switch v := m.columns["chosen"]; kind(v) {
 	case "a list":
 		list, _ := m.list("chosen")
-		whole := Record{}
-		if err := m.messages(&whole, "chosen", list); err != nil {
-			return nil, err
-		}
-		if len(whole.Messages) > 1 && whole.Role(len(whole.Messages)-1) == "assistant" && asked <= len(whole.Messages) && whole.Role(0) != "assistant" {
-			r = whole // it holds the prompt as well
-			for i := range len(r.Messages) - 1 {
-				if r.IsAnswer(i) {
-					r.mask(i)
-				}
-			}
-			return one(&r, m.tools(&r))
-		}
-		return one(&r, m.messages(&r, "chosen", list), m.tools(&r))
+		return m.messages(r, "chosen", list)
 	case "an object":
-		return one(&r, m.messages(&r, "chosen", []json.RawMessage{chosen}), m.tools(&r))
+		return m.messages(r, "chosen", []json.RawMessage{v})
 	}
 	text, err := m.text("chosen")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r.Verbatim = m.first(chats) == "" && m.has("prompt")
-	return one(&r, r.add(say("assistant", text)), m.tools(&r))
+	return r.add(say("assistant", text))
 }
 
 // question adds what a pair of answers answers.
@@ -113,7 +112,7 @@ func (m match) question(r *Record) error {
 		}
 		return errors.Join(m.systemColumn(r, list), m.messages(r, column, list))
 	}
-	if list, ok := m.list("prompt"); ok {
+	if list, _ := m.list("prompt"); kind(m.columns["prompt"]) == "a list" {
 		return m.messages(r, "prompt", list)
 	}
 	if err := m.opening(r); err != nil {

@@ -75,7 +75,7 @@ func New(workers int) *Device {
 }
 
 // Open returns a device. The environment variable GRAFT_CPU forces an instruction
-// set: generic, avx2, avx512, avx512bf16 or amx.
+// set: generic, avx2, avx512, avx512bf16, amx or neon.
 func Open(c Config) (*Device, error) {
 	s, err := choose()
 	if err != nil {

@@ -9,13 +9,14 @@
 //	avx512      AVX-512 F, BW, DQ and VL
 //	avx512bf16  the same with BF16: products in bfloat16
 //	amx         the same with AMX-BF16: by the matrix unit, on Linux
+//	neon        what every arm64 processor has
 //
 // and the best that the processor has is taken. GRAFT_CPU=generic or one of
 // these names forces another, the build tag purego leaves the assembly out.
 //
 // Products are computed in float32, or with weights that are stored in bfloat16
-// or quantised, where the processor can, in bfloat16 and summed in float32;
-// skinny ones, of adapters, stay in float32 with AVX-512. In
+// or quantised, where the processor can, in bfloat16 and summed in float32; with
+// AVX-512 those of an adapter that rounding would slow down stay in float32. In
 // float32 denormal numbers count; products in bfloat16 take those under 2^-126
 // for zero, as operands and as sums. Infinities and NaN come out where plain Go
 // has them, and nowhere else.

@@ -49,16 +49,21 @@ func (o output) differs(v []float32, bf16 bool) int {
 	return -1
 }
 
-// Every size from 1 to 200, in one dimension at a time, and random larger ones.
+// Every size from 1 to 200, or with -short every thirteenth, in one dimension at
+// a time, and random larger ones.
 func TestEveryKernelEqualsPlain(t *testing.T) {
 	fast, shared := fastDevices(1), fastDevices(3)
 	if len(fast) == 0 {
 		t.Skip("this processor has no assembly")
 	}
+	step := everySize
+	if testing.Short() {
+		step = 13
+	}
 	for _, op := range operations() {
 		t.Run(op.name, func(t *testing.T) {
 			for dim := range op.ragged {
-				for size := 1; size <= 200; size += everySize {
+				for size := 1; size <= 200; size += step {
 					n := append([]int{}, op.ragged...)
 					n[dim] = size
 					equal(t, op, n, uint64(size), fast)

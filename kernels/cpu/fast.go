@@ -97,6 +97,22 @@ func (d *Device) RMSNormGrad(dx, dgain, dy, x, rstd, gain kernels.Tensor, folds 
 	})
 }
 
+// gainGrad: dgain += Σ dy·x·rstd, run by run.
+func (d *Device) gainGrad(dgain, dy, x, rstd []float32, n, c int, folds kernels.Ints) {
+	d.split(c, n, func(from, to int) {
+		lent := d.borrow(to - from)
+		defer d.giveBack(lent)
+		sum := lent.f32
+		eachRun(folds, n, func(first, end int) {
+			clear(sum)
+			for t := first; t < end; t++ {
+				d.simd.addProduct(to-from, &x[t*c+from], &dy[t*c+from], &sum[0], rstd[t])
+			}
+			d.simd.axpy(to-from, &sum[0], &dgain[from], 1)
+		})
+	})
+}
+
 // RoPE rotates the pairs (i, i+R/2) of every head of every row.
 func (d *Device) RoPE(x, table kernels.Tensor, positions kernels.Ints, heads int, inverse bool) {
 	if d.simd == nil || table.Cols == 0 {
@@ -168,9 +184,8 @@ func (d *Device) crossEntropy(stats, l []float32, target int, weight float32, h 
 	}
 	behind := float64(top) - float64(l[target])
 	l[best] = float32(math.Inf(-1))
-	var sums [2]float32
-	d.simd.expSums(n, &l[0], &l[0], &sums[0], top)
-	rest, weighted := float64(sums[0]), float64(sums[1])
+	d.simd.expSums(n, &l[0], &l[0], &stats[0], top)
+	rest, weighted := float64(stats[0]), float64(stats[1])
 	z, logZ := 1+rest, math.Log1p(rest)
 	stats[0], stats[1], stats[2] = float32(logZ+behind), float32(logZ-weighted/z), 0
 	if behind == 0 {

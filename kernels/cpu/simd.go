@@ -36,6 +36,8 @@ type simd struct {
 	normGrad            func(n int, x, dy, gain, dx *float32, r, k, keep float32)
 	rotate              func(n int, a, b, cos, sin *float32, sign float32)
 	adamw               func(n int, w, m, v, grad, c *float32)
+
+	peak func(n int) int // benchmarks alone use it
 }
 
 // Environment variable that forces an instruction set.

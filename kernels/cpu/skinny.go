@@ -8,9 +8,9 @@ import (
 
 // A skinny product has a matrix of few rows or columns, as an adapter's are.
 // Its other matrix meets so few panels that packing it would take as long as to
-// multiply: the micro-kernel reads it where it lies. It is computed in float32
-// always, because to round it would take as long too. In float32 the sums are
-// those of any other product, in the same order.
+// multiply: the micro-kernel reads it where it lies, in float32, because to round
+// it would take as long too. In float32 the sums are those of any other product,
+// in the same order.
 
 // skinny is the most vectors of B, or terms of a sum, of a skinny product.
 const skinny = 2 * panel
@@ -24,9 +24,17 @@ func (p *product) fewRows() bool {
 }
 func (p *product) fewTerms() bool { return p.k <= skinny }
 
-// skinny reports whether a product is, on a device that has what it takes.
+// skinny reports whether a product is, on a device that has what it takes. In
+// bfloat16, products of tokens with few columns are not: their A is held, packed
+// already for a wider one.
 func (d *Device) skinny(p *product) bool {
-	return d.simd.directF32 != nil && !(d.bf16 && p.attention) && (p.fewColumns() || p.fewRows() || p.fewTerms())
+	switch {
+	case d.simd.directF32 == nil || d.bf16 && p.attention:
+		return false
+	case p.fewColumns():
+		return !d.bf16 || p.a.across
+	}
+	return p.fewRows() || p.fewTerms()
 }
 
 // tall and broad are the tasks of byRows and byColumns.
@@ -53,28 +61,31 @@ func (g *gemm) wide() int { return ceil(g.n, panel) * g.width }
 
 func (t *tall) task(task int) {
 	g := (*gemm)(t)
-	for i := task * g.height; i < min(g.panels, (task+1)*g.height); i++ {
-		g.rowsOfFew(i, g.packed, g.wide())
+	lent := g.borrow(g.stride)
+	defer g.giveBack(lent)
+	first, last := task*g.height, min(g.panels, (task+1)*g.height)
+	for from := 0; from < g.k; from += g.block {
+		to := min(g.k, from+g.block)
+		for i := first; i < last; i++ {
+			g.addToFew(i, from, to, lent.f32)
+		}
 	}
 }
 
-// rowsOfFew computes the rows of panel i of A.
-func (g *gemm) rowsOfFew(i int, b []float32, wide int) {
+// addToFew adds the elements from, to of the summed dimension to the rows of
+// panel i of A.
+func (g *gemm) addToFew(i, from, to int, room []float32) {
 	rows := min(panel, g.m-i*panel)
-	lent := g.borrow(g.stride)
-	defer g.giveBack(lent)
-	for from := 0; from < g.k; from += g.block {
-		to := min(g.k, from+g.block)
-		a, row, step := g.a.direct(i*panel, from)
-		if rows < panel {
-			g.packA(lent.f32, i*panel, rows, from, to)
-			a, row, step = unsafe.Pointer(&lent.f32[0]), 4, 4*panel
-		}
-		for j := 0; j < g.n; j += panel {
-			cols := min(panel, g.n-j)
-			g.simd.directF32(to-from, a, row, step, unsafe.Pointer(&b[from/g.block*wide+j/panel*g.width]), 4*panel,
-				&g.c[i*panel*g.ldc+j], g.ldc, rows, 1<<cols-1, flag(g.acc || from > 0), g.alpha)
-		}
+	a, row, step := g.a.direct(i*panel, from)
+	if rows < panel {
+		g.packA(room, i*panel, rows, from, to)
+		a, row, step = unsafe.Pointer(&room[0]), 4, 4*panel
+	}
+	b := g.packed[from/g.block*g.wide():]
+	for j := 0; j < g.n; j += panel {
+		cols := min(panel, g.n-j)
+		g.simd.directF32(to-from, a, row, step, unsafe.Pointer(&b[j/panel*g.width]), 4*panel,
+			&g.c[i*panel*g.ldc+j], g.ldc, rows, 1<<cols-1, flag(g.acc || from > 0), g.alpha)
 	}
 }
 

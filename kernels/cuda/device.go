@@ -128,7 +128,7 @@ func describe(gpu cu.Device) (kernels.Info, error) {
 	return kernels.Info{
 		Name:    fmt.Sprintf("cuda:%d", int(gpu)),
 		Detail:  fmt.Sprintf("%s, compute capability %d.%d, %.1f GiB", name, major, minor, float64(bytes)/(1<<30)),
-		Workers: 1, Epsilon: 1.0 / (1 << 8), Width: 1,
+		Workers: 1, Epsilon: 1.0 / (1 << 8), Width: 1, Memory: bytes,
 	}, nil
 }
 
