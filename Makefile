@@ -18,7 +18,7 @@ lint:
 cuda:
 	CGO_CFLAGS=-I$(CURDIR)/kernels/cuda/include go build -tags cuda ./cmd/graft
 cuda-test:
-	.ci/cuda $(or $(OUT),/tmp/graft-cuda)
+	.ci/cuda $(or $(OUT),$(CURDIR)/bin/cuda)
 ci:
 	.ci/run
 .PHONY: test race purego golden fuzz bench lint cuda cuda-test ci

@@ -22,7 +22,7 @@ const (
 	panel      = 16      // vectors of a panel
 	blockUnits = 512     // longest block of the summed dimension
 	taskCols   = 128     // columns of the result that a task should have
-	packFloats = 1 << 20 // most of A that is packed at once
+	packFloats = 1 << 21 // most of A that is packed at once
 )
 
 // An operand is a matrix of a product. Its vectors, which are multiplied with

@@ -69,7 +69,12 @@ func (d *Device) alloc(bytes int) (*memory, error) {
 // Free gives memory back once the GPU has done what was asked for before.
 func (d *Device) Free(m kernels.Mem) {
 	p := cu.DevicePtr(m.(*memory).address)
-	d.attempt("Free", func() error { return cu.MemFree(p) })
+	d.attempt("Free", func() error {
+		if err := d.stream.Synchronize(); err != nil {
+			return err
+		}
+		return cu.MemFree(p)
+	})
 }
 
 // Read waits for src and copies it to dst.

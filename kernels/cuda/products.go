@@ -22,9 +22,9 @@ type shape struct {
 type product struct{ any, few, square, wide shape }
 
 var (
-	matMul      = product{anyShape("matmul"), fewShape("matmul_few"), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
-	matMulInput = product{anyShape("matmul_input"), anyShape("matmul_input"), wideShape("matmul_square_input", 128), wideShape("matmul_wide_input", 256)}
-
+	matMul       = product{anyShape("matmul"), fewShape("matmul_few"), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
+	anyInput     = anyShape("matmul_input")
+	matMulInput  = product{anyInput, anyInput, wideShape("matmul_square_input", 128), wideShape("matmul_wide_input", 256)} // few rows have no gradient of their own
 	matMulWeight = entry("matmul_weight", 128, tileMemory)
 )
 
@@ -33,7 +33,7 @@ func anyShape(name string) shape { return shape{entries(name, 128, tileMemory), 
 // fewShape keeps two chunks of both operands in shared memory, 512 deep, and the
 // map of quantised scales.
 func fewShape(name string) shape {
-	const rows, columns, depth, threads = 16, 16, 512, 288
+	const rows, columns, depth, threads = 16, 32, 512, 288
 	shared := 2*2*(rows+columns)*depth + 256*4
 	return shape{family{kernels.BF16: entry(name+"_bf16", threads, shared), kernels.NF4: entry(name+"_nf4", threads, shared)}, rows, columns}
 }
@@ -67,7 +67,7 @@ func (d *Device) product(p product, y, x kernels.Tensor, w kernels.Matrix, alpha
 	d.run(s.family[w.Format], grid{blocks(y.Cols, s.columns), blocks(y.Rows, s.rows), 1}, &l)
 }
 
-// choose returns the kernel to use. All of a product's kernels give the same bits, so the
+// choose returns the kernels to use. All of a product's give the same bits, so the
 // choice may depend on how many rows there are.
 func (d *Device) choose(p product, y, x kernels.Tensor, w kernels.Matrix) shape {
 	if !aligned(y, x, w) {

@@ -67,4 +67,9 @@ uint32_t shadow_next_epoch();
 
 bool in_shared(const void *p);
 
+// Counters of how accesses fit memory; no-ops unless built with SHADOW.
+void count_access(const void *p, int n, const void *place);
+void count_block_ends();
+void count_launch_ends(const Kernel *k);
+
 }  // namespace emulator

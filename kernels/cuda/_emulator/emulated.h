@@ -46,9 +46,14 @@ struct alignas(16) uint4 {
 	uint32_t x, y, z, w;
 };
 
-INLINE void store_shared16(void *p, uint4 v) { *(uint4 *)p = v; }
-INLINE uint4 load_global16(const void *p) { return *(const uint4 *)p; }
-INLINE void store_global16(void *p, uint4 v) { *(uint4 *)p = v; }
+// 16 bytes are one access, which the host's compiler would take apart.
+INLINE void store_shared16(void *p, uint4 v) { emulator_store16(p, &v); }
+INLINE uint4 load_global16(const void *p) {
+	uint4 v;
+	emulator_load16(&v, p);
+	return v;
+}
+INLINE void store_global16(void *p, uint4 v) { emulator_store16(p, &v); }
 INLINE void copy_async16(void *shared, const void *global, bool read) { emulator_copy_async(shared, global, read ? 16 : 0); }
 INLINE void copy_commit() { emulator_copy_commit(); }
 template <int pending>

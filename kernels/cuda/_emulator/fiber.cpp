@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -169,6 +170,7 @@ static void run_block(Block &b, Dim3 block, Dim3 size, Dim3 grid) {
 			break;
 		}
 	}
+	count_block_ends();
 	current = nullptr;
 }
 
@@ -208,6 +210,7 @@ bool launch(const Kernel *kernel, Dim3 grid, Dim3 size, size_t shared, void **ar
 	};
 #ifdef SHADOW
 	work(0);
+	count_launch_ends(kernel);
 #else
 	std::vector<std::thread> workers;
 	for (int i = 1; i < std::min<uint64_t>(options().workers, count); i++) workers.emplace_back(work, i);

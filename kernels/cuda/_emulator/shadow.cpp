@@ -118,6 +118,7 @@ void shadow_access(const void *p, int n, bool write, const void *place) {
 	Cell *c = cells_of(p, n, write, place, shared);
 	if (!c) return;
 	if ((uintptr_t)p & (n - 1)) fault("misaligned access", place, p, -1);
+	count_access(p, n, place);
 	for (int i = 0; i < n; i++, c++) {
 		int other = -1;
 		const char *wrong = nullptr;
@@ -153,6 +154,16 @@ void shadow_copy_landed(const void *p) {
 using namespace emulator;
 
 void emulator_check(const void *p, int n, int write) { shadow_access(p, n, write, __builtin_return_address(0)); }
+
+void emulator_load16(void *to, const void *p) {
+	shadow_access(p, 16, false, __builtin_return_address(0));
+	memcpy(to, p, 16);
+}
+
+void emulator_store16(void *p, const void *from) {
+	shadow_access(p, 16, true, __builtin_return_address(0));
+	memcpy(p, from, 16);
+}
 
 #ifdef SHADOW
 #define HOOKS(n) \

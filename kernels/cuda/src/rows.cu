@@ -1,7 +1,7 @@
 // Rows that are looked up, moved or added to.
 #include "weight.h"
 
-// piece of row blockIdx.y·stride: a thread does eight columns.
+// column returns the first of the eight columns that a thread does.
 INLINE int column() { return (blockIdx.x * blockDim.x + threadIdx.x) * 8; }
 
 // embed: dst[i] = w[ids[i]], or w[first+i] where there are no ids.
