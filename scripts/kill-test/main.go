@@ -22,7 +22,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -81,10 +83,17 @@ func (t *test) run() error {
 	return nil
 }
 
+// The data, and how often a run goes through it, four samples a step.
+const (
+	records    = 24
+	epochs     = 6
+	totalSteps = records / 4 * epochs
+)
+
 // uninterrupted trains the adapter that all others must equal.
 func (t *test) uninterrupted() error {
 	var lines strings.Builder
-	for i := range 24 {
+	for i := range records {
 		fmt.Fprintf(&lines, "{\"prompt\":\"Once upon a time\",\"completion\":\", there were %d birds%s.\"}\n", i, strings.Repeat(" and a cat", i%5))
 	}
 	if err := os.WriteFile(filepath.Join(t.dir, "data.jsonl"), []byte(lines.String()), 0o666); err != nil {
@@ -103,7 +112,7 @@ func (t *test) uninterrupted() error {
 // train is the command of a run that saves after every second step.
 func (t *test) train(name string, more ...string) *exec.Cmd {
 	args := []string{
-		"train", "--model", *model, "--data", filepath.Join(t.dir, "data.jsonl"), "--out", filepath.Join(t.dir, name), "--epochs", "6", "--batch", "4",
+		"train", "--model", *model, "--data", filepath.Join(t.dir, "data.jsonl"), "--out", filepath.Join(t.dir, name), "--epochs", fmt.Sprint(epochs), "--batch", "4",
 		"--rank", "32", "--dropout", "0.1", "--lr", "0.005", "--save-every", "2", "--eval", filepath.Join(t.dir, "data.jsonl"), "--eval-every", "5",
 	}
 	return exec.Command(*binary, append(args, more...)...)
@@ -149,45 +158,90 @@ func (t *test) again(name string) *exec.Cmd {
 	return t.train(name, "--resume", "--device", fmt.Sprint("cpu:", workers), "--micro-tokens", fmt.Sprint(micro))
 }
 
-// kill starts a run, or goes on with it, and kills it. It reports whether the run
-// had ended before.
+// kill starts a run, or goes on with it, and kills it at a random moment of what
+// is left of it. It reports whether the run had ended before.
 func (t *test) kill(name string) (ended bool, err error) {
-	cmd := t.again(name)
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	cmd, left := t.again(name), t.partial(name)
+	said := &listener{}
+	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
 		return false, err
 	}
-	moment := time.Duration(t.random.Float64() * float64(t.took))
-	time.Sleep(moment)
+	end := make(chan error, 1)
+	go func() { end <- cmd.Wait() }()
+	steps := t.random.IntN(totalSteps - t.saved(name))
+	for len(end) == 0 && said.count("step ") < steps {
+		time.Sleep(50 * time.Microsecond)
+	}
+	time.Sleep(time.Duration(t.random.Float64() * float64(t.took) / totalSteps))
 	if t.killed%2 == 1 {
-		t.awaitWriting(name, t.took)
+		t.awaitWriting(name, left, end)
 	}
 	cmd.Process.Kill()
-	ended = cmd.Wait() == nil
+	ended = <-end == nil
 	t.killed++
-	if strings.Contains(said.String(), "resumed from") {
-		t.resumed++
-	}
-	if !ended && strings.Contains(said.String(), "parameters of") {
+	t.resumed += said.count("resumed from")
+	if !ended && said.count("parameters of") > 0 {
 		t.atWork++
-		if t.writing(name) {
+		if t.writing(name, left) {
 			t.inSnapshot++
 		}
 	}
 	return ended, nil
 }
 
-// awaitWriting waits until a snapshot is being written, for a while.
-func (t *test) awaitWriting(name string, limit time.Duration) {
-	for end := time.Now().Add(limit); time.Now().Before(end) && !t.writing(name); {
+// A listener keeps what a program says while it runs.
+type listener struct {
+	sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *listener) Write(b []byte) (int, error) {
+	l.Lock()
+	defer l.Unlock()
+	return l.text.Write(b)
+}
+
+// count returns how many lines have a word in them.
+func (l *listener) count(word string) (n int) {
+	l.Lock()
+	defer l.Unlock()
+	for line := range bytes.Lines(l.text.Bytes()) {
+		if bytes.Contains(line, []byte(word)) {
+			n++
+		}
+	}
+	return n
+}
+
+// saved returns how many whole steps the newest snapshot of a run holds.
+func (t *test) saved(name string) (steps int) {
+	found, _ := filepath.Glob(filepath.Join(t.dir, name, "snapshots", "step-*"))
+	for _, path := range found {
+		var n int
+		if _, err := fmt.Sscanf(filepath.Base(path), "step-%d", &n); err == nil {
+			steps = max(steps, n)
+		}
+	}
+	return min(steps, totalSteps-1)
+}
+
+// awaitWriting waits until a snapshot is being written, or the run has ended.
+func (t *test) awaitWriting(name string, left []string, end chan error) {
+	for len(end) == 0 && !t.writing(name, left) {
 		time.Sleep(50 * time.Microsecond)
 	}
 	time.Sleep(time.Duration(t.random.IntN(3000)) * time.Microsecond)
 }
 
-// writing reports whether a snapshot is half written.
-func (t *test) writing(name string) bool {
+// writing reports whether a snapshot is half written, beside those that kills
+// before have left.
+func (t *test) writing(name string, left []string) bool {
+	return slices.ContainsFunc(t.partial(name), func(p string) bool { return !slices.Contains(left, p) })
+}
+
+// partial lists the snapshots that are half written.
+func (t *test) partial(name string) []string {
 	found, _ := filepath.Glob(filepath.Join(t.dir, name, "snapshots", ".partial-*"))
-	return len(found) > 0
+	return found
 }
