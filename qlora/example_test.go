@@ -11,8 +11,8 @@ import (
 	"github.com/seed-5afa5581/graft/train"
 )
 
-// An adapter trained on a base in 4 bits, the last tenth of it on the weights
-// that merging will give.
+// An adapter trained on a base in 4 bits, to be merged into it and quantised
+// again.
 func Example() {
 	dev, err := kernels.Open("")
 	if err != nil {
@@ -28,7 +28,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	run, err := train.New(m, set, train.Config{MergeAware: 0.1})
+	run, err := train.New(m, set, train.Config{MergeAware: 1})
 	if err != nil {
 		log.Fatal(err)
 	}

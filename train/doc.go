@@ -9,6 +9,10 @@
 //		fmt.Println(step.N, step.Loss)
 //	}
 //
+// [Run.Events] is the same loop with care: evaluations on samples held out, an
+// end when they stop getting better, and [Snapshots], from which [Run.Resume]
+// goes on to the same bytes. [Run.Provenance] tells where the result comes from.
+//
 // A step that the end of a context cuts keeps what it has summed, so that the
 // next call of Steps, or a snapshot, goes on with the rest of it.
 //

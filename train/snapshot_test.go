@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -223,6 +224,33 @@ func TestResumeRefuses(t *testing.T) {
 		}
 		if other.Done() != 0 || !equal(values(other.model, a), before) {
 			t.Errorf("%s: the refused snapshot was loaded", want)
+		}
+	}
+}
+
+// Every setting but those that change no bit is compared.
+func TestEveryFieldIsCompared(t *testing.T) {
+	run, _ := newTrial(t).start(t)
+	free := run.free()
+	for i := range reflect.TypeFor[Config]().NumField() {
+		c, name := run.Config, reflect.TypeFor[Config]().Field(i).Name
+		switch v := reflect.ValueOf(&c).Elem().Field(i); v.Kind() {
+		case reflect.Float64:
+			v.SetFloat(v.Float() + 1)
+		case reflect.Int:
+			v.SetInt(v.Int() + 1)
+		case reflect.Uint8, reflect.Uint64:
+			v.SetUint(v.Uint() + 1)
+		case reflect.Bool:
+			v.SetBool(!v.Bool())
+		case reflect.Slice:
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		default:
+			t.Fatalf("%s is of a kind that this test does not know", name)
+		}
+		err := (&manifest{Config: run.Config}).mismatch(Origin{}, c, free)
+		if slices.Contains(free, name) != (err == nil) || err != nil && !strings.HasPrefix(err.Error(), "Config."+name+": ") {
+			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }

@@ -216,5 +216,8 @@ func (c *Checker) Report() *Report {
 	if c.near.full() {
 		c.report.Limits = append(c.report.Limits, fmt.Sprintf("near-duplicates were looked for among the first %d records", nearTexts))
 	}
+	if len(c.records) == hashes {
+		c.report.Limits = append(c.report.Limits, fmt.Sprintf("duplicates and contradictions were looked for among the first %d different records", hashes))
+	}
 	return &c.report
 }

@@ -139,12 +139,16 @@ check("conformance suite, operands aligned", *tests("^TestSuiteAligned$"))
 check("kernels agree", *tests("Agree"))
 check("memory, several GPUs", *tests("^(TestOutOfMemory|TestNames)$"))
 sanitize()
-check("50 training steps", *tests("^TestTrainingFollowsTheCPU$"), GRAFT_CUDA_STEPS="" if a.short else "50")
+check(f"{10 if a.short else 50} training steps", *tests("^TestTrainingFollowsTheCPU$"), GRAFT_CUDA_STEPS="" if a.short else "50")
 check("training is reproducible", *tests("^TestTrainingIsReproducible$"))
 
 rows = ours()
 peers = theirs(rows)
-report += ["", "| | µs | TFLOP/s | GB/s | PyTorch µs | share of its speed |", "|---|---|---|---|---|---|"]
+if emulated:
+    report.append(f"\n{len(rows)} benchmarks ran.")
+    rows = {}
+else:
+    report += ["", "| | µs | TFLOP/s | GB/s | PyTorch µs | share of its speed |", "|---|---|---|---|---|---|"]
 for name, (us, tflops, gbs) in rows.items():
     peer = peers.get(name)
     report.append(f"| {name} | {us:.1f} | {tflops:.1f} | {gbs:.0f} | " + (f"{peer:.1f} | {peer / us:.2f} |" if peer else "| |"))
