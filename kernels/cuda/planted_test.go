@@ -23,7 +23,7 @@ var bugs = []bug{
 	{"no barrier in the loop", "matmul_wide.cu", "			__syncthreads();  // the tiles are whole", "			//", "TestProductsAgree", "without a barrier between"},
 	{"no barrier after the map", "matmul_wide.cu", "		__syncthreads();  // the map is there\n", "", "TestProductsAgree", "read of shared memory never written"},
 	{"one row too many", "matmul_wide.cu", "r >= rows ||", "r > rows ||", "TestProductsAgree", "write outside memory"},
-	{"codes in the wrong order", "matmul_wide.cu", "permute_bytes(l, h, 0x4051)", "permute_bytes(l, h, 0x5140)", "TestProductsAgree", "gives other bits"},
+	{"codes in the wrong order", "nf4.h", "permute_bytes(l, h, 0x4051)", "permute_bytes(l, h, 0x5140)", "TestProductsAgree", "gives other bits"},
 	{"tiles not whole", "matmul.cu", "		__syncthreads();  // the tiles are whole, and the others have been read\n", "", "TestSuite/MatMul$", "without a barrier between"},
 	{"fragments swapped", "matmul.cu", "left[i], right[0], right[1]", "left[i], right[1], right[0]", "TestSuite/MatMul$", "elements are wrong"},
 	{"one column too many", "matmul.cu", "c < cols) use", "c <= cols) use", "TestSuite/MatMul$", "memory outside an operand changed"},
