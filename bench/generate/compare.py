@@ -43,7 +43,7 @@ def main():
         "graft bf16, float32 products": mine + [f"cpu:{a.threads},float32"],
         "transformers bf16": peer + ["transformers", a.model, "--dtype", "bfloat16"] + theirs,
         "transformers f32": peer + ["transformers", a.model, "--dtype", "float32"] + theirs,
-    } | {"llama.cpp " + name: peer + ["llama.cpp", file] + theirs for name, file in gguf.items()}
+    } | {"llama.cpp " + name: peer + ["llama.cpp", file] + theirs + ["--plain"] * ("q" in name) for name, file in gguf.items()}
     rounds = [{name: json.loads(run(*c).splitlines()[-1]) for name, c in commands.items()} for _ in range(a.rounds)]
     print("| engine | prefill tokens/s | decode tokens/s |\n|---|---|---|")
     for name in commands:

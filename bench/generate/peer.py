@@ -37,10 +37,19 @@ def transformers(a):
 
 
 def llama_cpp(a):
+    import llama_cpp
     import numpy as np
-    from llama_cpp import Llama
 
-    m = Llama(a.source, n_ctx=a.prompt + a.tokens, n_batch=a.prompt, n_ubatch=a.prompt, n_threads=a.threads, n_threads_batch=a.threads, verbose=False)
+    if a.plain:  # weights as they lie in the file: 0.3.36 crashes on AMX with those it lays out anew
+        defaults = llama_cpp.llama_cpp.llama_model_default_params
+
+        def plain():
+            p = defaults()
+            p.use_extra_bufts = False
+            return p
+
+        llama_cpp.llama_model_default_params = llama_cpp.llama_cpp.llama_model_default_params = plain
+    m = llama_cpp.Llama(a.source, n_ctx=a.prompt + a.tokens, n_batch=a.prompt, n_ubatch=a.prompt, n_threads=a.threads, n_threads_batch=a.threads, verbose=False)
     for _ in range(a.rounds):
         m.reset()
         ids, start = prompt(m.n_vocab(), a.prompt), time.time()
@@ -107,6 +116,7 @@ def main():
     p.add_argument("--prompt", type=int, default=PROMPT)
     p.add_argument("--tokens", type=int, default=TOKENS)
     p.add_argument("--rounds", type=int, default=1)
+    p.add_argument("--plain", action="store_true")
     a = p.parse_args()
     {"transformers": transformers, "llama.cpp": llama_cpp, "convert": convert, "quantize": quantize}[a.what](a)
 
