@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/kernels/cpu"
 )
 
 // A scratch counts what the operations of a device borrow while they run. What
@@ -27,29 +28,19 @@ func (s *scratch) bytes() (n int64) {
 	return n
 }
 
-// The sizes of a product's packed operands, as package cpu has them.
-const (
-	packedFloats = 1 << 20 // most of the left operand
-	packedBlock  = 512 * 16
-	taskPanels   = 128 / 16
-)
-
 // product is one of [m, k] with [k, n].
 func (s *scratch) product(m, n, k int) {
 	if s.workers > 0 {
-		panels := (m + 15) / 16
-		s.borrow(min(max(packedFloats, panels*packedBlock), panels*16*(k+16)), 1)
-		s.borrow(taskPanels*packedBlock, s.workers)
+		panels := (m + cpu.Panel - 1) / cpu.Panel
+		s.borrow(min(max(cpu.PackFloats, panels*cpu.BlockFloats), panels*cpu.Panel*(k+cpu.Panel)), 1)
+		s.borrow(cpu.TaskCols/cpu.Panel*cpu.BlockFloats, s.workers)
 	}
 }
-
-// stripRows is how many queries of a head are computed at once.
-const stripRows = 64
 
 // strips is the scores of some queries of a head, and what else has their shape.
 func (s *scratch) strips(keys, sheets int) {
 	if s.workers > 0 {
-		s.borrow(sheets*stripRows*keys, s.workers)
+		s.borrow(sheets*cpu.StripRows*keys, s.workers)
 	}
 }
 
