@@ -94,10 +94,7 @@ func (r *Run) lossOf(ctx context.Context, set Set) (loss model.Loss, err error) 
 		}
 		at += n
 	}
-	if s, ok := set.(interface{ Err() error }); ok { // samples that lie on disk
-		return loss, s.Err()
-	}
-	return loss, nil
+	return loss, readError(set)
 }
 
 // window returns the samples from number at on, until they have more tokens

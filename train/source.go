@@ -5,6 +5,14 @@ import "github.com/seed-5afa5581/graft/data"
 // A Set is what a Run learns from; data.Set and data.List are.
 type Set = data.Source
 
+// readError returns why a set's samples could not be read; they may lie on disk.
+func readError(s Set) error {
+	if s, ok := s.(interface{ Err() error }); ok {
+		return s.Err()
+	}
+	return nil
+}
+
 // A Source deals the samples of a run, step by step, in an order that is a
 // function of its seed and of its cursor alone. data.Batches is one.
 type Source interface {

@@ -63,8 +63,8 @@ func (r *Run) deal() error {
 		s.all, s.numbers = append(s.all, sample), append(s.numbers, int32(i))
 		s.labels += sample.Learned()
 	}
-	if set, ok := r.set.(interface{ Err() error }); ok && set.Err() != nil { // samples that lie on disk
-		return fmt.Errorf("train: step %d: %w", r.state.Step+1, set.Err())
+	if err := readError(r.set); err != nil {
+		return fmt.Errorf("train: step %d: %w", r.state.Step+1, err)
 	}
 	if s.labels == 0 {
 		return fmt.Errorf("train: step %d: no label carries a loss (%s)", r.state.Step+1, s.sources())

@@ -11,12 +11,11 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/seed-5afa5581/graft/data"
+	"github.com/seed-5afa5581/graft/internal/memory"
 	"github.com/seed-5afa5581/graft/internal/random"
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/lora"
@@ -137,15 +136,5 @@ func set(m *model.Model) data.List {
 	return data.List{{Tokens: ids, Labels: ids, Source: "random"}}
 }
 
-// peak returns VmHWM in millions of bytes.
-func peak() int {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		log.Fatal(err)
-	}
-	kb, err := strconv.Atoi(regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindStringSubmatch(string(text))[1])
-	if err != nil {
-		log.Fatal(err)
-	}
-	return kb * 1024 / 1e6
-}
+// peak returns the megabytes that were resident at most.
+func peak() int { return int(memory.Peak() / 1e6) }
