@@ -66,7 +66,7 @@ type Batches struct {
 	Source
 
 	config  BatchConfig
-	sizes   []int32   // tokens of each sample; nil where nothing depends on them
+	sizes   []int32   // tokens of each sample
 	weights []float64 // nil if all are 1
 	cursor  Cursor
 	units   [][]int // of the epoch at hand: what a step takes whole, a sample or a pack
@@ -122,6 +122,9 @@ func (b *Batches) measure() error {
 	}
 	return nil
 }
+
+// Size returns the number of tokens of sample i, without reading it.
+func (b *Batches) Size(i int) int { return int(b.sizes[i]) }
 
 // maxWeight keeps an epoch within bounds.
 const maxWeight = 1000

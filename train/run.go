@@ -72,12 +72,6 @@ func New(m *model.Model, set Set, c Config) (*Run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	for i := range set.Len() {
-		s := set.Sample(i)
-		if len(s.Tokens) > m.Config.MaxPositions {
-			return nil, fmt.Errorf("train: %s: %d tokens, more than the model's max_position_embeddings %d: set data.Config.MaxLen", s.Source, len(s.Tokens), m.Config.MaxPositions)
-		}
-	}
 	c = c.withDefaults(m.BaseTrains())
 	b := data.BatchConfig{Batch: c.Batch, Tokens: c.BatchTokens, Pack: c.Pack, Seed: c.Seed, NoShuffle: c.NoShuffle}
 	if b.Tokens > 0 {
@@ -86,6 +80,11 @@ func New(m *model.Model, set Set, c Config) (*Run, error) {
 	source, err := data.NewBatches(set, b)
 	if err != nil {
 		return nil, err
+	}
+	for i := range set.Len() {
+		if n := source.Size(i); n > m.Config.MaxPositions {
+			return nil, fmt.Errorf("train: %s: %d tokens, more than the model's max_position_embeddings %d: set data.Config.MaxLen", set.Sample(i).Source, n, m.Config.MaxPositions)
+		}
 	}
 	r, err := NewFrom(m, source, c)
 	if err == nil {

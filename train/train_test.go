@@ -400,3 +400,13 @@ func TestSetFaults(t *testing.T) {
 		}
 	}
 }
+
+// A sample that the model has no positions for is named before the run begins.
+func TestTooLongForTheModel(t *testing.T) {
+	m, _ := adaptedDir(t, cpu.New(1), lora.Config{Rank: 4}, tiny.Dir(t, map[string]any{"max_position_embeddings": 16}))
+	ids := tiny.Tokens(17, 1)
+	set := data.List{{Tokens: ids[:16], Labels: ids[:16], Source: "a:1"}, {Tokens: ids, Labels: ids, Source: "a:2"}}
+	if _, err := New(m, set, Config{}); err == nil || !strings.Contains(err.Error(), "a:2: 17 tokens, more than the model's max_position_embeddings 16") {
+		t.Errorf("error %v", err)
+	}
+}
