@@ -109,23 +109,34 @@ func (t *training) given(name string) (yes bool) {
 	return yes
 }
 
+// examine checks the records, and keeps what the report of the run says of them.
 func (t *training) examine(s streams, files *data.Files, k *tokenizer.Tokenizer) error {
-	renderer, err := data.NewRenderer(k, t.records.Config)
+	report, err := t.lookThrough(files, k)
 	if err != nil {
 		return err
 	}
-	var eval *data.Files
-	if t.heldOut != "" {
-		if eval, err = data.Find([]string{t.heldOut}, t.records.Options); err != nil {
-			return err
-		}
-	}
-	report := check.Files(files, eval, renderer)
 	if err := report.Summary(s.err, check.Warning); err != nil {
 		return err
 	}
 	if verdict(report, false) != nil {
 		return errors.New("the data has errors, which graft data check --model explains; --no-check trains nevertheless")
 	}
+	found := dataReport(report)
+	t.found = &found
 	return nil
+}
+
+// lookThrough checks what is to be learned together with what is held out.
+func (t *training) lookThrough(files *data.Files, k *tokenizer.Tokenizer) (*check.Report, error) {
+	renderer, err := data.NewRenderer(k, t.records.Config)
+	if err != nil {
+		return nil, err
+	}
+	var eval *data.Files
+	if t.heldOut != "" {
+		if eval, err = data.Find([]string{t.heldOut}, t.records.Options); err != nil {
+			return nil, err
+		}
+	}
+	return check.Files(files, eval, renderer), nil
 }

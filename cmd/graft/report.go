@@ -27,7 +27,7 @@ func (v *viewer) finish(ctx context.Context) error {
 	if err := v.sample(ctx, p.Results.Steps); err != nil {
 		return err
 	}
-	found, err := v.found()
+	found, err := v.findings()
 	if err != nil {
 		return err
 	}
@@ -130,37 +130,38 @@ func describeSet(s *data.Set) []watch.Fact {
 	return list
 }
 
-// found looks the data through once more and says what is in it and what is
-// wrong with it, without a word of it.
-func (v *viewer) found() (t watch.Table, err error) {
-	t.Title = "Data report"
-	files, err := data.Find(v.data, v.set.Config.Options)
+// findings returns the data report: what the check before training has found, or
+// what there is to find now if there was none.
+func (v *viewer) findings() (watch.Table, error) {
+	if v.found != nil {
+		return *v.found, nil
+	}
+	files, err := data.Find(v.data, v.records.Options)
 	if err != nil {
-		return t, err
+		return watch.Table{}, err
 	}
-	renderer, err := data.NewRenderer(v.of.model.Tokenizer, v.set.Config)
+	r, err := v.lookThrough(files, v.of.model.Tokenizer)
 	if err != nil {
-		return t, err
+		return watch.Table{}, err
 	}
-	var held *data.Files
-	if v.heldOut != nil {
-		if held, err = data.Find([]string{v.caring.heldOut}, v.set.Config.Options); err != nil {
-			return t, err
-		}
-	}
-	r := check.Files(files, held, renderer)
-	t.Rows = []watch.Fact{
+	return dataReport(r), nil
+}
+
+// dataReport says what is in the data and what is wrong with it, without a word
+// of it.
+func dataReport(r *check.Report) watch.Table {
+	t := watch.Table{Title: "Data report", Rows: []watch.Fact{
 		{Name: "records", Value: fmt.Sprint(r.Records)},
 		{Name: "learned", Value: fmt.Sprintf("%d of %d tokens, %.3g %%", r.Learned, r.Tokens, 100*float64(r.Learned)/float64(max(1, r.Tokens)))},
 		{Name: "lengths", Value: fmt.Sprintf("half up to %d tokens, 95 %% up to %d, the longest %d", r.Lengths.Quantile(0.5), r.Lengths.Quantile(0.95), r.Lengths.Max)},
-	}
+	}}
 	for _, k := range slices.Sorted(maps.Keys(r.Counts)) {
 		t.Rows = append(t.Rows, watch.Fact{Name: string(k), Value: fmt.Sprintf("%d found", r.Counts[k])})
 	}
 	if len(r.Counts) == 0 {
 		t.Rows = append(t.Rows, watch.Fact{Name: "faults", Value: "none found"})
 	}
-	return t, nil
+	return t
 }
 
 // hashes lists the SHA-256 of what went in and what came out.

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-5afa5581/graft/lora"
 	"github.com/seed-5afa5581/graft/model"
 	"github.com/seed-5afa5581/graft/train"
+	"github.com/seed-5afa5581/graft/watch"
 )
 
 var trainCommand = command{
@@ -43,6 +44,7 @@ type training struct {
 	caring
 	watching
 	flagSet *flag.FlagSet // those that were given
+	found   *watch.Table  // what the check of the records found, if there was one
 }
 
 func (t *training) flags(f *flag.FlagSet) {
