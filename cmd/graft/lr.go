@@ -50,6 +50,7 @@ func (r *rateSearch) run(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	defer o.close()
+	r.fit(o.model)
 	set, err := data.OpenAll(r.data, o.model.Tokenizer, r.records.Config)
 	if err != nil {
 		return err

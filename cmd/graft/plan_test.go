@@ -65,6 +65,8 @@ func TestLR(t *testing.T) {
 	if !strings.Contains(out, "the loss falls fastest at a rate of") || strings.Count(out, "\n") < 15 {
 		t.Errorf("it says %s", out)
 	}
+	long := writeText(t, "long.txt", strings.Repeat("Once upon a time there was a very small bird. ", 100)) // more than the model's 512 positions
+	must(t, "lr", "--probes", "20", "--model", storiesDir, "--data", long)
 	code, _, message := graft(t, "", append([]string{"lr", "--from", "3", "--to", "1"}, args...)...)
 	if code != 2 || !strings.Contains(message, "learning rates from 3 to 1") {
 		t.Errorf("exit %d: %s", code, message)

@@ -87,9 +87,7 @@ func (r *ratio) String() string {
 // examined reads what is to be learned, after it has been checked: an error
 // that the check finds ends the run before it begins.
 func (t *training) examined(s streams, m *model.Model) (*data.Set, error) {
-	if limit := m.Config.MaxPositions; limit < t.records.MaxLen && !t.given("max-len") {
-		t.records.MaxLen = limit
-	}
+	t.fit(m)
 	k := m.Tokenizer
 	files, err := data.Find(t.data, t.records.Options)
 	if err != nil {
@@ -101,6 +99,14 @@ func (t *training) examined(s streams, m *model.Model) (*data.Set, error) {
 		}
 	}
 	return files.Set(k, t.records.Config)
+}
+
+// fit makes samples no longer than the model's positions, unless a length was
+// asked for.
+func (t *training) fit(m *model.Model) {
+	if limit := m.Config.MaxPositions; limit < t.records.MaxLen && !t.given("max-len") {
+		t.records.MaxLen = limit
+	}
 }
 
 // given tells whether a flag was.
