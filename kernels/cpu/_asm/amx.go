@@ -56,15 +56,7 @@ func (g *gen) amx() {
 		g.p("SUBQ $64, AX")
 		do(2, "AX", "DX")
 	}
-	g.p("TESTQ R15, R15")
-	g.p("JZ zero")
-	corners(g.tileLoad)
-	g.p("JMP start")
-	g.l("zero")
-	for t := range 4 {
-		g.tileZero(t)
-	}
-	g.l("start")
+	g.tileStart(corners)
 	g.p("MOVQ R8, SI")
 	g.p("MOVQ R9, DI")
 	g.p("MOVQ R10, AX")
@@ -94,6 +86,20 @@ func (g *gen) amx() {
 	g.ret()
 }
 
+// tileStart fills the four tiles of the result: with what each finds, or with
+// zeros unless acc, in R15, is set.
+func (g *gen) tileStart(each func(do func(t int, base, index string))) {
+	g.p("TESTQ R15, R15")
+	g.p("JZ zero")
+	each(g.tileLoad)
+	g.p("JMP start")
+	g.l("zero")
+	for t := range 4 {
+		g.tileZero(t)
+	}
+	g.l("start")
+}
+
 // amxRows writes the micro-kernel for few rows, whose tiles are as low as they
 // are: four columns of tiles at once.
 func (g *gen) amxRows() {
@@ -115,15 +121,7 @@ func (g *gen) amxRows() {
 		}
 	}
 	g.l("group")
-	g.p("TESTQ R15, R15")
-	g.p("JZ zero")
-	across(g.tileLoad)
-	g.p("JMP start")
-	g.l("zero")
-	for t := range 4 {
-		g.tileZero(t)
-	}
-	g.l("start")
+	g.tileStart(across)
 	g.p("MOVQ R8, SI")
 	g.p("MOVQ R10, AX")
 	g.p("MOVQ steps+8(FP), R14")

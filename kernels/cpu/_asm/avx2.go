@@ -169,17 +169,7 @@ func (g *gen) avx2Packs() {
 
 // avx2Transpose reads 8 rows of 4 units with two 128-bit loads a register.
 func (g *gen) avx2Transpose() {
-	g.fn(transposeDoc, "transpose", transposeSignature, 4)
-	g.p("MOVQ n+0(FP), AX")
-	g.p("MOVQ src+8(FP), SI")
-	g.p("MOVQ ld+16(FP), CX")
-	g.p("MOVQ dst+24(FP), DI")
-	g.p("LEAQ (CX)(CX*2), R8")
-	g.p("LEAQ (SI)(CX*4), R10")
-	g.p("LEAQ (R10)(CX*4), R11")
-	g.p("LEAQ (R11)(CX*4), R12")
-	bases := []string{"SI", "R10", "R11", "R12"}
-	offsets := []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
+	bases, offsets := g.openTranspose()
 	g.p("PCALIGN $32")
 	g.l("loop")
 	for c := range 4 {

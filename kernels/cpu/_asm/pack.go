@@ -123,10 +123,9 @@ var unpacks = []struct {
 	{"VUNPCKLPD", 6, 4, 8}, {"VUNPCKHPD", 6, 4, 9}, {"VUNPCKLPD", 7, 5, 10}, {"VUNPCKHPD", 7, 5, 11},
 }
 
-// transpose reads 16 rows of 16 units with four 128-bit loads a register, so
-// that two stages of unpacking are left. It fetches the 16 rows behind: rows that
-// lie in memory are too many streams for the processor to see.
-func (g *gen) transpose() {
+// openTranspose opens a function that turns 16 rows, whose addresses are each of
+// the bases with each of the offsets.
+func (g *gen) openTranspose() (bases, offsets []string) {
 	g.fn(transposeDoc, "transpose", transposeSignature, 4)
 	g.p("MOVQ n+0(FP), AX")
 	g.p("MOVQ src+8(FP), SI")
@@ -136,9 +135,15 @@ func (g *gen) transpose() {
 	g.p("LEAQ (SI)(CX*4), R10")
 	g.p("LEAQ (R10)(CX*4), R11")
 	g.p("LEAQ (R11)(CX*4), R12")
-	bases := []string{"SI", "R10", "R11", "R12"}
+	return []string{"SI", "R10", "R11", "R12"}, []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
+}
+
+// transpose reads 16 rows of 16 units with four 128-bit loads a register, so
+// that two stages of unpacking are left. It fetches the 16 rows behind: rows that
+// lie in memory are too many streams for the processor to see.
+func (g *gen) transpose() {
+	bases, offsets := g.openTranspose()
 	ahead := []string{"BX", "DX", "R9", "R13"}
-	offsets := []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
 	for i, b := range bases {
 		g.p("LEAQ (%s)(CX*8), %s", b, ahead[i])
 		g.p("LEAQ (%s)(CX*8), %s", ahead[i], ahead[i])
