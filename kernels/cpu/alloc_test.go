@@ -13,7 +13,7 @@ func TestProductsAllocateNothing(t *testing.T) {
 		t.Skip("under the race detector pools lose what they are given")
 	}
 	for _, d := range fastDevices(2) {
-		for _, format := range []kernels.Format{kernels.F32, kernels.BF16, kernels.NF4} {
+		for _, format := range []kernels.Format{kernels.F32, kernels.BF16, kernels.NF4, kernels.Int8} {
 			for _, n := range [][2]int{{192, 128}, {64, 1100}, {16, 192}, {192, 16}} {
 				in := newInputs(d, 1)
 				x, y, dw, w := in.tensor(50, n[1]), in.tensor(50, n[0]), in.tensor(n[0], n[1]), in.weight(format, n[0], n[1])

@@ -206,7 +206,7 @@ func (p *packer) expand(r0, n, k0, k1 int) {
 
 // dequantize is expand for a quantised operand.
 func (p *packer) dequantize(r0, n, k0, k1 int) {
-	if p.dequantizeBlocks(r0, n, k0, k1) {
+	if p.o.format != kernels.Int8 && p.dequantizeBlocks(r0, n, k0, k1) {
 		return
 	}
 	count := k1 - k0

@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
@@ -41,7 +42,7 @@ func (d *Device) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 		q = &weight{}
 		parts = append([]part{{w.Quantized.Packed, &data}}, q.parts(w.Quantized)...)
 	default:
-		return m, fmt.Errorf("cuda: no matrices of format %v", w.Format)
+		return m, fmt.Errorf("cuda: no matrices of format %v (%w): use nf4, or the CPU", w.Format, errors.ErrUnsupported)
 	}
 	mem, err := d.place(parts)
 	if err != nil {

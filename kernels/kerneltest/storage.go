@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 
 	"github.com/seed-5afa5581/graft/kernels"
@@ -18,6 +19,19 @@ type storage struct {
 	decode func(data []byte) []float64
 	// quantize is there instead for a quantised format.
 	quantize func(m mat) *quant.Tensor
+}
+
+// lacking reports whether the device says by errors.ErrUnsupported that it has no
+// matrices of a quantised format. The others every device has.
+func (s storage) lacking(dev kernels.Device) bool {
+	if s.quantize == nil {
+		return false
+	}
+	w, err := dev.NewMatrix(kernels.Weights{Rows: 1, Cols: 1, Format: s.format, Quantized: s.quantize(zeros(1, 1))})
+	if err == nil {
+		dev.Free(w.Mem)
+	}
+	return errors.Is(err, errors.ErrUnsupported)
 }
 
 func quantizer(c quant.Config) func(m mat) *quant.Tensor {
@@ -53,6 +67,7 @@ var storages = []storage{
 		decode: func(data []byte) []float64 { return decode16(data, fromF16) }},
 	{name: "nf4", format: kernels.NF4, quantize: quantizer(quant.Config{})},
 	{name: "fp4", format: kernels.FP4, quantize: quantizer(quant.Config{Type: quant.FP4, Block: 32, PlainScales: true})},
+	{name: "int8", format: kernels.Int8, quantize: quantizer(quant.Config{Type: quant.Int8})},
 }
 
 func encodeF32(v []float64) []byte {
