@@ -37,7 +37,7 @@ func (a *Adapter) SetMergeAware(on bool) error {
 // SetMergeAware switches one layer.
 func (b *branch) SetMergeAware(on bool) error {
 	if on && !b.linear.W.Format.Quantized() {
-		return fmt.Errorf("lora: %s is not quantised: merge-aware training is for bases in 4 bits", b.linear.Name)
+		return fmt.Errorf("lora: %s is not quantised: merge-aware training is for quantised bases", b.linear.Name)
 	}
 	if on && b.dropout > 0 {
 		return errors.New("lora: merge-aware training has no branch to drop inputs of: set dropout to 0")

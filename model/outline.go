@@ -21,6 +21,7 @@ func ParseStorage(data []byte) (Storage, error) {
 		DType        string `json:"dtype"`
 		TorchDType   string `json:"torch_dtype"`
 		Quantization *struct {
+			Load8  bool   `json:"load_in_8bit"`
 			Type   string `json:"bnb_4bit_quant_type"`
 			Double bool   `json:"bnb_4bit_use_double_quant"`
 		} `json:"quantization_config"`
@@ -33,8 +34,10 @@ func ParseStorage(data []byte) (Storage, error) {
 	}
 	s := Storage{Dense: map[string]kernels.Format{"bfloat16": kernels.BF16, "float16": kernels.F16}[raw.DType]}
 	if q := raw.Quantization; q != nil {
-		s.Linears = &quant.Config{PlainScales: !q.Double}
-		if q.Type == "fp4" {
+		switch s.Linears = (&quant.Config{PlainScales: !q.Double}); {
+		case q.Load8:
+			s.Linears = &quant.Config{Type: quant.Int8}
+		case q.Type == "fp4":
 			s.Linears.Type = quant.FP4
 		}
 	}
