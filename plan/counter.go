@@ -47,19 +47,21 @@ func (d *counter) Free(m kernels.Mem) { d.bytes -= m.(*allocation).bytes }
 
 // NewMatrix counts a weight with its scales.
 func (d *counter) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
-	n := w.Rows * w.Cols
-	bytes := int64(w.Format.Bytes(n))
+	bytes := int64(w.Format.Bytes(w.Rows * w.Cols))
 	if w.Format.Quantized() {
-		bytes += d.scaleBytes(n)
+		bytes += d.scaleBytes(w)
 	}
 	d.weights[w.Format] += bytes
 	return kernels.Matrix{Rows: w.Rows, Cols: w.Cols, Format: w.Format, Mem: &allocation{}}, nil
 }
 
-// scaleBytes returns the size of the scales of n elements: a float32 a block, or
-// a byte with a float32 for every DynamicBlock of them.
-func (d *counter) scaleBytes(n int) int64 {
-	block := d.scales.Block
+// scaleBytes returns the size of a weight's scales: a float32 a row or a block, or
+// a byte a block with a float32 for every DynamicBlock of them.
+func (d *counter) scaleBytes(w kernels.Weights) int64 {
+	if w.Format == kernels.Int8 {
+		return int64(4 * w.Rows)
+	}
+	n, block := w.Rows*w.Cols, d.scales.Block
 	if block == 0 {
 		block = 64
 	}
