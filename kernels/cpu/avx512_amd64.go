@@ -83,6 +83,16 @@ func dequantizeF32512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointe
 //go:noescape
 func dequantizeBF16512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)
 
+// int8F32512: turns rows of n blocks of 16 codes of 8 bits into float32 by a scale a row; ld and dld are bytes from row to row.
+//
+//go:noescape
+func int8F32512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+
+// int8BF16512: turns rows of n blocks of 32 codes of 8 bits into bfloat16 by a scale a row; ld and dld are bytes from row to row.
+//
+//go:noescape
+func int8BF16512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+
 // expSums512: y = exp(x-m); sums gets Σ y and Σ y·(x-m).
 //
 //go:noescape

@@ -1826,6 +1826,78 @@ loop:
 	VZEROUPPER
 	RET
 
+// func int8F32512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+TEXT ·int8F32512(SB), NOSPLIT, $0-56
+	MOVQ scales+48(FP), R10
+	MOVL $0x3c010204, R11
+	VPBROADCASTD R11, Z30
+	MOVQ rows+0(FP), BX
+	MOVQ src+16(FP), SI
+	MOVQ ld+24(FP), CX
+	MOVQ dst+32(FP), DI
+	MOVQ dld+40(FP), DX
+row:
+	MOVQ n+8(FP), AX
+	MOVQ SI, R8
+	MOVQ DI, R9
+	VBROADCASTSS (R10), Z31
+	ADDQ $4, R10
+loop:
+	VPMOVSXBD 0(R8), Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS Z31, Z0, Z0
+	VMULPS Z30, Z0, Z0
+	VMOVUPS Z0, (R9)
+	ADDQ $16, R8
+	ADDQ $64, R9
+	DECQ AX
+	JNZ loop
+	ADDQ CX, SI
+	ADDQ DX, DI
+	DECQ BX
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func int8BF16512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+TEXT ·int8BF16512(SB), NOSPLIT, $0-56
+	MOVQ scales+48(FP), R10
+	MOVL $0x3c010204, R11
+	VPBROADCASTD R11, Z30
+	MOVQ rows+0(FP), BX
+	MOVQ src+16(FP), SI
+	MOVQ ld+24(FP), CX
+	MOVQ dst+32(FP), DI
+	MOVQ dld+40(FP), DX
+row:
+	MOVQ n+8(FP), AX
+	MOVQ SI, R8
+	MOVQ DI, R9
+	VBROADCASTSS (R10), Z31
+	ADDQ $4, R10
+loop:
+	VPMOVSXBD 0(R8), Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS Z31, Z0, Z0
+	VMULPS Z30, Z0, Z0
+	VPMOVSXBD 16(R8), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS Z31, Z1, Z1
+	VMULPS Z30, Z1, Z1
+	LONG $0x4877f262; WORD $0xc072 // VCVTNE2PS2BF16 Z0, Z1, Z0
+	ADDQ $16, R8
+	VMOVUPS Z0, (R9)
+	ADDQ $16, R8
+	ADDQ $64, R9
+	DECQ AX
+	JNZ loop
+	ADDQ CX, SI
+	ADDQ DX, DI
+	DECQ BX
+	JNZ row
+	VZEROUPPER
+	RET
+
 DATA constants512<>+0(SB)/4, $0x3fb8aa3b
 DATA constants512<>+4(SB)/4, $0x3f318000
 DATA constants512<>+8(SB)/4, $0xb95e8083

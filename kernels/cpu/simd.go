@@ -25,6 +25,8 @@ type simd struct {
 
 	dequantizeF32, dequantizeBF16 func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)
 
+	int8F32, int8BF16 func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+
 	expSums             func(n int, x, y, sums *float32, m float32)
 	silu                func(n int, gate, up, y *float32)
 	siluGrad            func(n int, gate, up, dy, dgate, dup *float32)

@@ -102,6 +102,7 @@ func (g *gen) neonPacks() {
 	g.neonWiden("widenBF16", "bfloat16", "SHLL16")
 	g.neonWiden("widenF16", "half precision", "FCVTL")
 	g.neonInterleave()
+	g.neonInt8()
 }
 
 // neonTranspose turns squares of 4 by 4: four rows at R1, R5, R6 and R7, 16 units.

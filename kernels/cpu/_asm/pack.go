@@ -22,6 +22,8 @@ func (g *gen) packs() {
 	g.interleave("interleaveNarrow", ": interleaves units pairs of rows of float32, rounded to bfloat16,"+inGroups, 64, true)
 	g.dequantize(false)
 	g.dequantize(true)
+	g.int8(false)
+	g.int8(true)
 }
 
 // dequantize turns blocks of 64 codes of 4 bits, the first of a byte in its high
@@ -176,8 +178,9 @@ func (g *gen) transpose() {
 	g.ret()
 }
 
-// overRows writes the loop over rows and, inside, over n blocks of a row.
-func (g *gen) overRows(body func()) {
+// overRows writes the loop over rows, each of which begins with something, and,
+// inside, over n blocks of a row.
+func (g *gen) overRows(begin, body func()) {
 	g.p("MOVQ rows+0(FP), BX")
 	g.p("MOVQ src+16(FP), SI")
 	g.p("MOVQ ld+24(FP), CX")
@@ -187,6 +190,7 @@ func (g *gen) overRows(body func()) {
 	g.p("MOVQ n+8(FP), AX")
 	g.p("MOVQ SI, R8")
 	g.p("MOVQ DI, R9")
+	begin()
 	g.l("loop")
 	body()
 	g.p("DECQ AX")
@@ -256,7 +260,7 @@ func (g *gen) narrow(tiles bool) {
 // widen converts a 16-bit format to float32.
 func (g *gen) widen(name, from string, load func()) {
 	g.fn(widenDoc(from), name, rowsSignature, 6)
-	g.overRows(func() {
+	g.overRows(func() {}, func() {
 		load()
 		g.p("VMOVUPS Z0, (R9)")
 		g.p("ADDQ $32, R8")
