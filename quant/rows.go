@@ -8,10 +8,10 @@ import (
 // Int8 is what LLM.int8 stores weights in: the scale of row r is the largest
 // magnitude in it, and
 //
-//	code[r,c] = round(x[r,c] · (127/scale[r]))
+//	code[r,c] = round(x[r,c] · (1/scale[r] · 127))
 //
-// in float32, halves to even. A row of zeros, or so small that 127/scale is
-// infinite, becomes zeros.
+// with each operation rounded to float32 (PyTorch has no 127/scale), and halves to
+// even. A row of zeros, or so small that the factor is infinite, becomes zeros.
 
 // encodeRows writes the codes of rows of so many columns and the scale of each.
 func encodeRows(codes []byte, scales []float32, x Source, columns, workers int) error {
@@ -29,7 +29,7 @@ func encodeRows(codes []byte, scales []float32, x Source, columns, workers int) 
 				return fmt.Errorf("quant: row %d: largest magnitude %v; int8 can keep one of %v", r, scale, float32(largestRow))
 			}
 			scales[r] = scale
-			x.encodeRow(codes[r*columns:][:columns], buf[:], r*columns, 127/scale)
+			x.encodeRow(codes[r*columns:][:columns], buf[:], r*columns, 1/scale*127)
 		}
 		return nil
 	})
@@ -49,11 +49,11 @@ func (s Source) rowMagnitude(buf []float32, from, n int) (top uint32) {
 // lowest bits, with those of a two's complement. Infinities and NaNs leave zeros.
 const roundEven = 3 << 22
 
-func (s Source) encodeRow(codes []byte, buf []float32, from int, inverse float32) {
+func (s Source) encodeRow(codes []byte, buf []float32, from int, factor float32) {
 	for len(codes) > 0 {
 		v := s.read(buf[:min(len(buf), len(codes))], from)
 		for i, x := range v {
-			codes[i] = byte(math.Float32bits(float32(x*inverse) + roundEven))
+			codes[i] = byte(math.Float32bits(float32(x*factor) + roundEven))
 		}
 		codes, from = codes[len(v):], from+len(v)
 	}

@@ -45,7 +45,7 @@ func TestRowsOfAnyLength(t *testing.T) {
 				scale := q.Scales.Plain[i/columns]
 				want := int8(0)
 				if scale != 0 {
-					want = int8(math.RoundToEven(float64(v * (127 / scale))))
+					want = int8(math.RoundToEven(float64(v * (1 / scale * 127))))
 				}
 				if int8(q.Packed[i]) != want || !(math.Abs(float64(v)) <= float64(scale)) {
 					t.Fatalf("%v: element %d: %v over %v became %d, want %d", shape, i, v, scale, int8(q.Packed[i]), want)

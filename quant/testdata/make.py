@@ -119,6 +119,7 @@ def rows():
     for name, dtype in FLOATS.items():
         x = randn(5, 26).half().to(dtype)  # the layer rounds to float16 before it quantises
         x[3] = 0
+        x[4] = 0.52734375 * torch.tensor([1, 0.5, -0.5] + 23 * [0.25])  # 127 times a half falls just below a tie
         layer = bnb.nn.Linear8bitLt(26, 5, bias=False, has_fp16_weights=False)
         layer.weight = bnb.nn.Int8Params(x, requires_grad=False)
         out[name + ".x"] = x
