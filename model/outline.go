@@ -34,11 +34,12 @@ func ParseStorage(data []byte) (Storage, error) {
 	}
 	s := Storage{Dense: map[string]kernels.Format{"bfloat16": kernels.BF16, "float16": kernels.F16}[raw.DType]}
 	if q := raw.Quantization; q != nil {
-		switch s.Linears = (&quant.Config{PlainScales: !q.Double}); {
-		case q.Load8:
-			s.Linears = &quant.Config{Type: quant.Int8}
-		case q.Type == "fp4":
+		s.Linears = &quant.Config{PlainScales: !q.Double}
+		if q.Type == "fp4" {
 			s.Linears.Type = quant.FP4
+		}
+		if q.Load8 {
+			s.Linears = &quant.Config{Type: quant.Int8}
 		}
 	}
 	return s, nil

@@ -57,7 +57,10 @@ func (r *partReader) rowTensor() (*Tensor, error) {
 	}
 	r.layout()
 	r.rest()
-	return t, errors.Join(r.faults...)
+	if err := errors.Join(r.faults...); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // layout demands rows, which is what bitsandbytes takes codes for that do not say.

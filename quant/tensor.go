@@ -61,7 +61,10 @@ func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
 	if c.Type == Int8 {
 		t.Block = shape[len(shape)-1]
 		t.Packed, t.Scales.Plain = make([]byte, n), make([]float32, n/t.Block)
-		return t, encodeRows(t.Packed, t.Scales.Plain, x, t.Block, c.Workers)
+		if err := encodeRows(t.Packed, t.Scales.Plain, x, t.Block, c.Workers); err != nil {
+			return nil, err
+		}
+		return t, nil
 	}
 	if t.Block == 0 {
 		t.Block = 64
