@@ -18,6 +18,30 @@ func benchTensor(d *Device, rows, cols int) kernels.Tensor {
 	return t
 }
 
+// BenchmarkFormats reports GFLOP/s of the two products with a weight in each
+// 16-bit and quantised format, for many tokens and for one.
+func BenchmarkFormats(b *testing.B) {
+	const out, in = 1536, 576
+	d := New(0).For(kernels.BF16).(*Device)
+	for _, format := range []kernels.Format{kernels.BF16, kernels.NF4, kernels.Int8} {
+		w := newInputs(d, 1).weight(format, out, in)
+		for _, tokens := range []int{512, 1} {
+			x, y := benchTensor(d, tokens, in), benchTensor(d, tokens, out)
+			for name, product := range map[string]func(){
+				"NT": func() { d.MatMul(y, x, w, 1, false) },
+				"NN": func() { d.MatMulGradInput(x, y, w, 1, false) },
+			} {
+				b.Run(fmt.Sprintf("%v/%s/%d tokens", format, name, tokens), func(b *testing.B) {
+					for b.Loop() {
+						product()
+					}
+					b.ReportMetric(2*float64(tokens)*out*in*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+			}
+		}
+	}
+}
+
 // BenchmarkProducts reports GFLOP/s of the three products of 512 tokens.
 func BenchmarkProducts(b *testing.B) {
 	const tokens = 512
