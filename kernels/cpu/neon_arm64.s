@@ -1144,15 +1144,15 @@ loop:
 
 // func int8F32NEON(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
 TEXT ·int8F32NEON(SB), NOSPLIT, $0-56
+	MOVD scales+48(FP), R8
+	MOVW $0x3c010204, R9
+	FMOVS R9, F6
+	WORD $0x4e0404c6 // DUP0 V6, V6
 	MOVD rows+0(FP), R0
 	MOVD src+16(FP), R1
 	MOVD ld+24(FP), R2
 	MOVD dst+32(FP), R3
 	MOVD dld+40(FP), R4
-	MOVD scales+48(FP), R8
-	MOVW $0x3c010204, R9
-	FMOVS R9, F6
-	WORD $0x4e0404c6 // DUP0 V6, V6
 row:
 	MOVD n+8(FP), R5
 	MOVD R1, R6

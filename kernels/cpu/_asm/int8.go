@@ -72,36 +72,27 @@ func (g *gen) avx2Int8() {
 // neonInt8 is int8 for arm64: in V6 is 1/127, in V7 the scale.
 func (g *gen) neonInt8() {
 	g.fn(int8Doc("16", "float32"), "int8F32", int8Signature, 7)
-	g.arguments("rows+0", "R0", "src+16", "R1", "ld+24", "R2", "dst+32", "R3", "dld+40", "R4", "scales+48", "R8")
+	g.p("MOVD scales+48(FP), R8")
 	g.p("MOVW $0x%08x, R9", inverse127)
 	g.p("FMOVS R9, F6")
 	g.v2("DUP0", 6, 6)
-	g.l("row")
-	g.p("MOVD n+8(FP), R5")
-	g.p("MOVD R1, R6")
-	g.p("MOVD R3, R7")
-	g.broadcast(7, "(R8)")
-	g.p("ADD $4, R8")
-	g.l("loop")
-	g.loadQ(4, "R6", 0)
-	for i, op := range []string{"SXTB", "SXTBH"} {
-		g.v2(op, 5, 4)
-		g.v2("SXTH", 2*i, 5)
-		g.v2("SXTHH", 2*i+1, 5)
-	}
-	for i := range 4 {
-		g.v2("SCVTF", i, i)
-		g.v3("FMUL", i, i, 7)
-		g.v3("FMUL", i, i, 6)
-		g.storeQ(i, "R7", neonVector*i)
-	}
-	g.p("ADD $16, R6")
-	g.p("ADD $64, R7")
-	g.p("SUBS $1, R5")
-	g.p("BNE loop")
-	g.p("ADD R2, R1")
-	g.p("ADD R4, R3")
-	g.p("SUBS $1, R0")
-	g.p("BNE row")
-	g.p("RET")
+	g.neonOverRows(func() {
+		g.broadcast(7, "(R8)")
+		g.p("ADD $4, R8")
+	}, func() {
+		g.loadQ(4, "R6", 0)
+		for i, op := range []string{"SXTB", "SXTBH"} {
+			g.v2(op, 5, 4)
+			g.v2("SXTH", 2*i, 5)
+			g.v2("SXTHH", 2*i+1, 5)
+		}
+		for i := range 4 {
+			g.v2("SCVTF", i, i)
+			g.v3("FMUL", i, i, 7)
+			g.v3("FMUL", i, i, 6)
+			g.storeQ(i, "R7", neonVector*i)
+		}
+		g.p("ADD $16, R6")
+		g.p("ADD $64, R7")
+	})
 }
