@@ -28,7 +28,7 @@ func (g *gen) packs() {
 // dequantize turns blocks of 64 codes of 4 bits, the first of a byte in its high
 // half, into table[code]·scale. Multiplying the table costs 16 products a block
 // instead of 64; VPMULTISHIFTQB spreads the codes of 8 bytes, and a permutation of the
-// table looks them up. It fetches the 16 rows behind.
+// table looks them up.
 func (g *gen) dequantize(bf16 bool) {
 	name, to, shifts := "dequantizeF32", "float32", "shift8"
 	words := make([]uint32, 0, 16)
@@ -47,8 +47,7 @@ func (g *gen) dequantize(bf16 bool) {
 	g.openDequantize(name, to)
 	g.p("VMOVUPS (R13), Z31")
 	g.p("VMOVUPS %s%s<>(SB), Z30", shifts, g.suffix)
-	g.p("MOVQ CX, R14")
-	g.p("SHLQ $4, R14")
+	g.fetchRows("R14")
 	g.p("MOVQ $0xF0, R13")
 	g.p("KMOVW R13, K1")
 	g.overCodes(func() {
@@ -105,6 +104,13 @@ func (g *gen) scales() {
 	g.p("SUBQ $16, AX")
 	g.p("JG loop")
 	g.ret()
+}
+
+// fetchRows sets a register to how far behind a row another is fetched: where rows
+// lie apart, or are many, the processor does not foresee what comes.
+func (g *gen) fetchRows(register string) {
+	g.p("MOVQ CX, %s", register)
+	g.p("SHLQ $4, %s", register)
 }
 
 // openDequantize opens a function that turns codes into values.
@@ -275,6 +281,7 @@ func (g *gen) narrow(tiles bool) {
 	g.p("MOVQ R12, R13")
 	g.p("SHRQ $16, R13")
 	g.p("KMOVW R13, K2")
+	g.fetchRows("R14")
 	g.l("row")
 	g.p("MOVQ n+8(FP), AX")
 	g.p("MOVQ SI, R8")
@@ -282,6 +289,8 @@ func (g *gen) narrow(tiles bool) {
 	g.p("TESTQ AX, AX")
 	g.p("JZ last")
 	g.l("loop")
+	g.p("PREFETCHT0 (R8)(R14*1)")
+	g.p("PREFETCHT0 64(R8)(R14*1)")
 	g.p("VMOVUPS 64(R8), Z1")
 	g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, &mem{base: gpNum["R8"], index: -1}, false)
 	g.p("VMOVUPS Z0, (R9)")
@@ -329,11 +338,12 @@ func (g *gen) interleave(name, doc string, size int, pairs bool) {
 	if pairs {
 		g.p("VMOVUPS pairs%s<>(SB), Z31", g.suffix)
 	}
+	g.fetchRows("R14")
 	g.l("row")
 	g.p("MOVQ groups+8(FP), AX")
 	g.p("MOVQ SI, R8")
 	g.p("MOVQ DI, R9")
-	g.p("LEAQ (SI)(CX*8), R12")
+	g.p("LEAQ (SI)(R14*1), R12")
 	if pairs {
 		g.p("LEAQ (SI)(CX*1), R13")
 	}
