@@ -90,6 +90,11 @@ func dequantizeF32512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointe
 //go:noescape
 func dequantizeBF16512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)
 
+// scales512: turns n codes of 8 bits into table[code]·nested + offset.
+//
+//go:noescape
+func scales512(n int, codes *uint8, table *[256]float32, dst *float32, nested, offset float32)
+
 // int8F32512: turns rows of n blocks of 16 codes of 8 bits into float32 by a scale a row; ld and dld are bytes from row to row.
 //
 //go:noescape
@@ -181,3 +186,9 @@ func amxBF16512(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.
 //
 //go:noescape
 func amxRows512(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)
+
+// gemvBF16512: C = A·B, or += with acc, for steps times 32 elements of a, float32 that are bfloat16, and of 16 rows
+// of bfloat16, ld bytes apart. It writes the elements of mask, and fetches rows ahead bytes behind.
+//
+//go:noescape
+func gemvBF16512(steps int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc, ahead int)

@@ -18,6 +18,8 @@ type simd struct {
 	directF32                                       func(units int, a unsafe.Pointer, row, step int, b unsafe.Pointer, stepB int, c *float32, ldc, m int, mask uint64, acc int, alpha float32)
 	amxBF16                                         func(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
 	amxRows                                         func(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)
+	gemvBF16                                        func(steps int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc, ahead int)
+	scales                                          func(n int, codes *uint8, table *[256]float32, dst *float32, nested, offset float32)
 	narrow                                          func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld, tail int)
 	narrowTiles                                     func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, tail int)
 	transpose                                       func(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)

@@ -109,6 +109,7 @@ func avx512(out string) {
 	v.peak()
 	g.amx()
 	g.amxRows()
+	g.gemv()
 	g.write(out, "avx512", "amd64")
 }
 
