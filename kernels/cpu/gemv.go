@@ -9,10 +9,8 @@ import (
 
 // A product of one token reads each weight once: to pack it takes longer than to
 // multiply. Where the matrix unit computes all other products, assembly with its
-// order of summation takes 16 rows of the weight at a time as they lie or, of a
-// quantised one, dequantised to scratch memory, as many elements as caches like.
-// From two tokens on the matrix unit is as fast.
-const vectorChunk = 256
+// order of summation takes 16 rows of the weight at a time as they lie. From two
+// tokens on the matrix unit is as fast.
 
 // oneRow reports whether the product is one of a token that has assembly.
 func (g *gemm) oneRow() bool {
@@ -27,15 +25,29 @@ type vector gemm
 
 // byVector rounds A to bfloat16, and has tasks multiply it by panels of B.
 func (g *gemm) byVector() {
-	lent := g.borrow(g.k + g.k/2)
+	lent := g.borrow(2 * g.k)
 	defer g.giveBack(lent)
-	a, narrowed := lent.f32[:g.k], unsafe.Pointer(&lent.f32[g.k])
-	g.simd.narrow(1, g.k/32, unsafe.Pointer(&g.a.f32[0]), 0, narrowed, 0, 0)
-	g.simd.widenBF16(1, g.k/16, narrowed, 0, unsafe.Pointer(&a[0]), 0)
+	a, b := lent.f32[:g.k], lent.f32[g.k:]
+	g.simd.narrow(1, g.k/32, unsafe.Pointer(&g.a.f32[0]), 0, unsafe.Pointer(&b[0]), 0, 0)
+	g.simd.widenBF16(1, g.k/16, unsafe.Pointer(&b[0]), 0, unsafe.Pointer(&a[0]), 0)
+	if g.packed = a; g.b.format.Quantized() {
+		pairHalves(b, a)
+		g.packed = b
+	}
 	panels := ceil(g.n, panel)
 	each := max(1, panels/(4*g.sharers()))
-	g.packed, g.cols = a, each*panel
+	g.cols = each * panel
 	g.share(ceil(panels, each), (*vector)(g))
+}
+
+// pairHalves copies blocks of 64 in the order 0, 1, 32, 33, 2, 3, 34, 35 and so on.
+func pairHalves(dst, src []float32) {
+	for i := 0; i < len(src); i += codeBlock {
+		from, to := src[i:i+codeBlock], dst[i:i+codeBlock]
+		for j := 0; j < codeBlock/2; j += 2 {
+			to[2*j], to[2*j+1], to[2*j+2], to[2*j+3] = from[j], from[j+1], from[codeBlock/2+j], from[codeBlock/2+j+1]
+		}
+	}
 }
 
 func (v *vector) task(task int) {
@@ -47,25 +59,24 @@ func (v *vector) task(task int) {
 	}
 	for n := first; n < end; n += panel {
 		row, mask := g.panelAt(n, end)
-		g.simd.gemvBF16(g.k/32, &g.packed[0], unsafe.Pointer(&g.b.u16[row*g.k]), 2*g.k, &g.c[row], mask, flag(g.acc), panel*2*g.k)
+		g.simd.gemvBF16(g.k/32, &g.packed[0], unsafe.Pointer(&g.b.u16[row*g.k]), 2*g.k, &g.c[row], mask, flag(g.acc))
 	}
 }
 
-// codesByVector is a task's product with rows first to end of a quantised B.
+// codesByVector multiplies by rows first to end of a quantised B.
 func (g *gemm) codesByVector(first, end int) {
-	const step = 2*vectorChunk + 64 // bytes from row to row, out of each other's cache sets
+	const group, room = 4, 8 // rows that share tables, and floats that these take for each
 	q, blocks := g.b.quantized, g.k/codeBlock
-	lent := g.borrow(panel*step/4 + panel*blocks)
+	lent := g.borrow(panel * blocks * (1 + room))
 	defer g.giveBack(lent)
-	values, scales := unsafe.Pointer(&lent.f32[0]), lent.f32[panel*step/4:]
+	tables, scales := lent.f32[:panel*blocks*room], lent.f32[panel*blocks*room:]
 	for n := first; n < end; n += panel {
 		row, mask := g.panelAt(n, end)
 		g.expandScales(scales, &q.Scales, row*blocks)
-		for k0 := 0; k0 < g.k; k0 += vectorChunk {
-			k := min(vectorChunk, g.k-k0)
-			g.simd.dequantizeBF16(panel, k/codeBlock, unsafe.Pointer(&q.Packed[(row*g.k+k0)/2]), g.k/2, values, step, &scales[k0/codeBlock], 4*blocks, &codeValues[q.Type])
-			g.simd.gemvBF16(k/32, &g.packed[k0], values, step, &g.c[row], mask, flag(g.acc || k0 > 0), 0)
+		for r := 0; r < panel; r += group {
+			g.simd.gemvTables(blocks, &scales[r*blocks], 4*blocks, &codeValues[q.Type], unsafe.Pointer(&tables[r*blocks*room]))
 		}
+		g.simd.gemvCodes(panel/group, blocks, &g.packed[0], unsafe.Pointer(&q.Packed[row*g.k/2]), g.k/2, &g.c[row], mask, flag(g.acc), unsafe.Pointer(&tables[0]))
 	}
 }
 
