@@ -17,8 +17,11 @@ func (g *gemm) oneRow() bool {
 	if g.simd.gemvBF16 == nil || !g.bf16 || g.m > 1 || g.n < panel || g.k%codeBlock != 0 || g.alpha != 1 || g.b.across || g.b.ld != g.k {
 		return false
 	}
-	return g.b.format == kernels.BF16 || g.b.format.Quantized() && g.b.quantized.Block == codeBlock
+	return g.b.format == kernels.BF16 || g.b.format == kernels.Int8 || g.fourBit() && g.b.quantized.Block == codeBlock
 }
+
+// fourBit reports whether B has codes of 4 bits.
+func (g *gemm) fourBit() bool { return g.b.format.Quantized() && g.b.format != kernels.Int8 }
 
 // vector are the tasks of byVector.
 type vector gemm
@@ -30,7 +33,7 @@ func (g *gemm) byVector() {
 	a, b := lent.f32[:g.k], lent.f32[g.k:]
 	g.simd.narrow(1, g.k/32, unsafe.Pointer(&g.a.f32[0]), 0, unsafe.Pointer(&b[0]), 0, 0)
 	g.simd.widenBF16(1, g.k/16, unsafe.Pointer(&b[0]), 0, unsafe.Pointer(&a[0]), 0)
-	if g.packed = a; g.b.format.Quantized() {
+	if g.packed = a; g.fourBit() {
 		pairHalves(b, a)
 		g.packed = b
 	}
@@ -53,13 +56,35 @@ func pairHalves(dst, src []float32) {
 func (v *vector) task(task int) {
 	g := (*gemm)(v)
 	first, end := task*g.cols, min(g.n, (task+1)*g.cols)
-	if g.b.format.Quantized() {
+	switch {
+	case g.fourBit():
 		g.codesByVector(first, end)
+		return
+	case g.b.format == kernels.Int8:
+		g.int8ByVector(first, end)
 		return
 	}
 	for n := first; n < end; n += panel {
 		row, mask := g.panelAt(n, end)
 		g.simd.gemvBF16(g.k/32, &g.packed[0], unsafe.Pointer(&g.b.u16[row*g.k]), 2*g.k, &g.c[row], mask, flag(g.acc))
+	}
+}
+
+// int8ByVector multiplies by rows first to end of a B in int8, some elements of 16
+// rows at a time, which are bfloat16 in scratch memory meanwhile.
+func (g *gemm) int8ByVector(first, end int) {
+	const chunk, step = 256, 2*256 + 64 // elements, and bytes from row to row, out of each other's cache sets
+	q := g.b.quantized
+	lent := g.borrow(panel * step / 4)
+	defer g.giveBack(lent)
+	values := unsafe.Pointer(&lent.f32[0])
+	for n := first; n < end; n += panel {
+		row, mask := g.panelAt(n, end)
+		for k0 := 0; k0 < g.k; k0 += chunk {
+			blocks := min(chunk, g.k-k0) / 32
+			g.simd.int8BF16(panel, blocks, unsafe.Pointer(&q.Packed[row*g.k+k0]), g.k, values, step, &q.Scales.Plain[row])
+			g.simd.gemvBF16(blocks, &g.packed[k0], values, step, &g.c[row], mask, flag(g.acc || k0 > 0))
+		}
 	}
 }
 
