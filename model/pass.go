@@ -53,11 +53,11 @@ type Pass struct {
 	rows   rows // those of the activations at hand
 	shape  kernels.AttentionShape
 	labels labels
-	inputs []kernels.Tensor // of each block, [T, C]
-	saved  []blockSaved
-	host   []int32   // scratch
-	stats  []float32 // scratch
-	noise  []float32 // scratch
+	inputs []kernels.Tensor // [T, C] of each block, where it is to run again
+	saved  []blockSaved     // of each block
+	host   []int32          // scratch
+	stats  []float32        // scratch
+	noise  []float32        // scratch
 }
 
 // rows tells what each row of the activations at hand is.
@@ -72,7 +72,8 @@ const foldRows = 128
 
 // NewPass returns a Pass over m.
 func (m *Model) NewPass() *Pass {
-	return &Pass{Arena: kernels.NewArena(m.Device), model: m, dev: m.Device}
+	n := len(m.Blocks)
+	return &Pass{Arena: kernels.NewArena(m.Device), model: m, dev: m.Device, inputs: make([]kernels.Tensor, n), saved: make([]blockSaved, n)}
 }
 
 // Close gives the pass's memory back.

@@ -13,9 +13,9 @@ type counter struct {
 	bytes   int64        // allocated now
 	weights map[kernels.Format]int64
 	scratch scratch
-	// headBegins is called when the first logits of a pass are computed: all that
-	// is kept for the way back is there then.
-	headBegins func()
+	// filled is called by Fill, with which the head begins: all that is kept for the
+	// way back is there then.
+	filled func()
 }
 
 func newCounter(m Machine, q *quant.Config) *counter {
@@ -74,9 +74,9 @@ func (d *counter) Info() kernels.Info {
 	return kernels.Info{Name: d.machine.Name, Detail: d.machine.Name, Workers: d.machine.Workers, Width: 1}
 }
 
-func (d *counter) CrossEntropy(_, logits, _ kernels.Tensor, _ kernels.Ints, _ kernels.CrossEntropy) {
-	if d.headBegins != nil {
-		d.headBegins()
+func (d *counter) Fill(kernels.Tensor, float32) {
+	if d.filled != nil {
+		d.filled()
 	}
 }
 
@@ -109,26 +109,26 @@ func longest(h kernels.AttentionShape) (n int) {
 	return n
 }
 
-func (d *counter) Close() error                                                        { return nil }
-func (d *counter) For(kernels.Format) kernels.Device                                   { return d }
-func (d *counter) Sync() error                                                         { return nil }
-func (d *counter) Read([]float32, kernels.Tensor)                                      {}
-func (d *counter) Write(kernels.Tensor, []float32)                                     {}
-func (d *counter) WriteInts(kernels.Ints)                                              {}
-func (d *counter) AddBias(_, _ kernels.Tensor)                                         {}
-func (d *counter) AddBiasGrad(_, _ kernels.Tensor, _ kernels.Ints)                     {}
-func (d *counter) RMSNorm(_, _, _, _ kernels.Tensor, _ float32)                        {}
-func (d *counter) RMSNormGrad(_, _, _, _, _, _ kernels.Tensor, _ kernels.Ints, _ bool) {}
-func (d *counter) RoPE(_, _ kernels.Tensor, _ kernels.Ints, _ int, _ bool)             {}
-func (d *counter) SwiGLU(_, _, _ kernels.Tensor)                                       {}
-func (d *counter) SwiGLUGrad(_, _, _, _, _ kernels.Tensor)                             {}
-func (d *counter) Embed(kernels.Tensor, kernels.Matrix, kernels.Ints)                  {}
-func (d *counter) EmbedGrad(_, _ kernels.Tensor, _ kernels.Ints)                       {}
-func (d *counter) TakeRows(_, _ kernels.Tensor, _ kernels.Ints)                        {}
-func (d *counter) PutRows(_, _ kernels.Tensor, _ kernels.Ints)                         {}
-func (d *counter) Copy(_, _ kernels.Tensor)                                            {}
-func (d *counter) Fill(kernels.Tensor, float32)                                        {}
-func (d *counter) Expand(kernels.Tensor, kernels.Matrix, int)                          {}
-func (d *counter) Dropout(_, _ kernels.Tensor, _ kernels.Dropout, _ bool)              {}
-func (d *counter) SumSquares(_, _ kernels.Tensor)                                      {}
-func (d *counter) AdamW(_, _, _, _ kernels.Tensor, _ kernels.AdamW)                    {}
+func (d *counter) Close() error                                                                { return nil }
+func (d *counter) For(kernels.Format) kernels.Device                                           { return d }
+func (d *counter) Sync() error                                                                 { return nil }
+func (d *counter) Read([]float32, kernels.Tensor)                                              {}
+func (d *counter) Write(kernels.Tensor, []float32)                                             {}
+func (d *counter) WriteInts(kernels.Ints)                                                      {}
+func (d *counter) AddBias(_, _ kernels.Tensor)                                                 {}
+func (d *counter) AddBiasGrad(_, _ kernels.Tensor, _ kernels.Ints)                             {}
+func (d *counter) RMSNorm(_, _, _, _ kernels.Tensor, _ float32)                                {}
+func (d *counter) RMSNormGrad(_, _, _, _, _, _ kernels.Tensor, _ kernels.Ints, _ bool)         {}
+func (d *counter) RoPE(_, _ kernels.Tensor, _ kernels.Ints, _ int, _ bool)                     {}
+func (d *counter) SwiGLU(_, _, _ kernels.Tensor)                                               {}
+func (d *counter) SwiGLUGrad(_, _, _, _, _ kernels.Tensor)                                     {}
+func (d *counter) Embed(kernels.Tensor, kernels.Matrix, kernels.Ints)                          {}
+func (d *counter) EmbedGrad(_, _ kernels.Tensor, _ kernels.Ints)                               {}
+func (d *counter) CrossEntropy(_, _, _ kernels.Tensor, _ kernels.Ints, _ kernels.CrossEntropy) {}
+func (d *counter) TakeRows(_, _ kernels.Tensor, _ kernels.Ints)                                {}
+func (d *counter) PutRows(_, _ kernels.Tensor, _ kernels.Ints)                                 {}
+func (d *counter) Copy(_, _ kernels.Tensor)                                                    {}
+func (d *counter) Expand(kernels.Tensor, kernels.Matrix, int)                                  {}
+func (d *counter) Dropout(_, _ kernels.Tensor, _ kernels.Dropout, _ bool)                      {}
+func (d *counter) SumSquares(_, _ kernels.Tensor)                                              {}
+func (d *counter) AdamW(_, _, _, _ kernels.Tensor, _ kernels.AdamW)                            {}

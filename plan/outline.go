@@ -127,7 +127,7 @@ func (o *outline) step(p *Plan, b model.Batch, keep bool) error {
 	defer pass.Close()
 	pass.Recompute = !keep
 	var saved int64
-	o.dev.headBegins = func() {
+	o.dev.filled = func() {
 		if saved == 0 {
 			saved = o.elements(pass.Arena.Used)
 		}
