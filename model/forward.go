@@ -23,12 +23,7 @@ func (m *Model) lowest() int {
 // [T, C]. From block keep on it saves what backward needs.
 func (p *Pass) forward(keep int) kernels.Tensor {
 	t, c := p.tokens.Len(), p.model.Config.Hidden
-	for i := range p.inputs {
-		p.inputs[i], p.saved[i] = kernels.Tensor{}, blockSaved{}
-		if p.Recompute && i >= keep {
-			p.inputs[i] = p.Arena.Activation(t, c)
-		}
-	}
+	p.layInputs(t, c)
 	x := p.Arena.Float32(t, c)
 	p.dev.Embed(x, p.model.Embedding.W, p.tokens)
 	if p.train && p.Noise > 0 {
@@ -38,6 +33,18 @@ func (p *Pass) forward(keep int) kernels.Tensor {
 		x = p.through(b, x, i >= keep)
 	}
 	return x
+}
+
+// layInputs makes room for the inputs of the blocks that are to run again. A run
+// without gradients has it too, for what is above lies at the same place then.
+func (p *Pass) layInputs(t, c int) {
+	lowest := p.model.lowest()
+	for i := range p.inputs {
+		p.inputs[i], p.saved[i] = kernels.Tensor{}, blockSaved{}
+		if p.Recompute && i >= lowest {
+			p.inputs[i] = p.Arena.Activation(t, c)
+		}
+	}
 }
 
 // through runs a block on the residual stream x and returns the stream behind

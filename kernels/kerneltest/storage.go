@@ -3,6 +3,7 @@ package kerneltest
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/quant"
@@ -14,6 +15,7 @@ type storage struct {
 	name   string
 	tensor bool
 	format kernels.Format
+	lookup bool
 	encode func(v []float64) []byte
 	decode func(data []byte) []float64
 	// quantize is there instead for a quantised format.
@@ -53,6 +55,19 @@ var storages = []storage{
 		decode: func(data []byte) []float64 { return decode16(data, fromF16) }},
 	{name: "nf4", format: kernels.NF4, quantize: quantizer(quant.Config{})},
 	{name: "fp4", format: kernels.FP4, quantize: quantizer(quant.Config{Type: quant.FP4, Block: 32, PlainScales: true})},
+}
+
+// looked has storages, and those of them that a checkpoint may have an embedding in
+// once more, as matrices for lookups.
+func looked() []storage {
+	all := slices.Clone(storages)
+	for _, s := range storages {
+		if s.encode != nil {
+			s.name, s.lookup = s.name+" for lookups", true
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func encodeF32(v []float64) []byte {
