@@ -30,8 +30,8 @@ type Pass struct {
 	// Seed and Step choose the dropout masks and the noise of LossGrad.
 	Seed uint64
 	Step uint32
-	// Recompute makes LossGrad keep only the input of each block and compute the
-	// rest again on the way back.
+	// Recompute makes LossGrad keep only the input of each block, as an activation,
+	// and compute the rest again on the way back.
 	Recompute bool
 
 	// Noise is NEFTune's alpha: LossGrad adds to the embedding of a sequence of L

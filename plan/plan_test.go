@@ -341,6 +341,29 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// The documented table is what the plan says.
+func TestDocumentedTable(t *testing.T) {
+	j := job(t, llama8B)
+	j.LoRA, j.Storage.Linears, j.MaxLen, j.Train = &lora.Config{Rank: 16}, &quant.Config{}, 2048, train.Config{Batch: 1}
+	p, err := New(j, GPU("a GPU of 24GB", 24e9))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	if err := p.Write(&table); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../docs/cuda.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(table.String()) {
+		if !strings.Contains(string(page), line) {
+			t.Errorf("docs/cuda.md lacks %q", line)
+		}
+	}
+}
+
 func TestMachineHere(t *testing.T) {
 	m := CPU(0)
 	if text, _ := json.Marshal(m); m.Workers < 1 || m.Total < m.Free || m.Activation != 4 || !m.Paged {
