@@ -18,10 +18,17 @@ func tileF32512(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uin
 //go:noescape
 func tileBF16512(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 
-// pairF32512: tileF32 for two panels of B, width bytes apart.
+// bandF32512: C[r,c] (+)= alpha·Σ A[k,r]·B[k,c] over units units, for m rows, at most 8, of a packed panel and pairs of packed
+// panels of B that lie width bytes apart; of the last pair for the columns of mask. From ahead on, which need not be
+// mapped, 64 bytes are fetched every four units.
 //
 //go:noescape
-func pairF32512(units int, a, b unsafe.Pointer, width int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+func bandF32512(units int, a unsafe.Pointer, b unsafe.Pointer, width, pairs int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+
+// alongF32512: bandF32 for 8 rows that lie row bytes apart. Of the rows that begin at ahead one is fetched for every pair.
+//
+//go:noescape
+func alongF32512(units int, a unsafe.Pointer, row int, b unsafe.Pointer, width, pairs int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 
 // directF32512: tileF32 for operands that are not packed: rows of A lie row bytes apart, its units step bytes,
 // and those of B stepB bytes.

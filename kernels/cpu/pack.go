@@ -36,11 +36,11 @@ func (g *gemm) packB(dst []float32, v0, n, k0, k1 int) {
 	defer g.giveBack(lent)
 	p := g.packer(&g.b, lent)
 	if g.b.across {
-		p.packColumns(dst, g.width, v0, n, k0, k1)
+		p.packColumns(dst, g.stride, v0, n, k0, k1)
 		return
 	}
 	for i := 0; i < n; i += panel {
-		p.packRows(dst[i/panel*g.width:], v0+i, min(panel, n-i), k0, k1)
+		p.packRows(dst[i/panel*g.stride:], v0+i, min(panel, n-i), k0, k1)
 	}
 }
 
@@ -52,14 +52,14 @@ func (g *gemm) packA(dst []float32, v0, n, k0, k1 int) {
 	p := g.packer(&g.a, lent)
 	switch {
 	case g.a.across && g.usesAMX():
-		turned := g.borrow(g.width)
+		turned := g.borrow(g.stride)
 		defer g.giveBack(turned)
-		p.packColumns(turned.f32, g.width, v0, n, k0, k1)
+		p.packColumns(turned.f32, g.stride, v0, n, k0, k1)
 		for i := 0; i < ceil(k1-k0, panel*g.unit)*panel*panel; i += panel * panel {
 			p.transpose(1, unsafe.Pointer(&turned.f32[i]), panel*4, unsafe.Pointer(&dst[i]))
 		}
 	case g.a.across:
-		p.packColumns(dst, g.width, v0, n, k0, k1)
+		p.packColumns(dst, g.stride, v0, n, k0, k1)
 	case g.usesAMX():
 		p.packTiles(dst, v0, n, k0, k1)
 	default:

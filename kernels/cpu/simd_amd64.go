@@ -38,7 +38,7 @@ func instructionSets() []*simd {
 }
 
 var avx512 = simd{
-	name: "avx512", tileF32: tileF32512, pairF32: pairF32512, directF32: directF32512, transpose: transpose512, widenBF16: widenBF16512, widenF16: widenF16512, interleaveF32: interleaveF32512,
+	name: "avx512", tileF32: tileF32512, bandF32: bandF32512, alongF32: alongF32512, directF32: directF32512, transpose: transpose512, widenBF16: widenBF16512, widenF16: widenF16512, interleaveF32: interleaveF32512,
 	expSums: expSums512, silu: silu512, siluGrad: siluGrad512, largest: largest512, dot: dot512, dot3: dot3512, scale: scale512, axpy: axpy512,
 	product: product512, addProduct: addProduct512, normGrad: normGrad512, rotate: rotate512, adamw: adamw512, peak: peak512,
 }

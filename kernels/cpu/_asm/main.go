@@ -99,7 +99,8 @@ func avx512(out string) {
 	g := &gen{suffix: "512"}
 	g.tile(false)
 	g.tile(true)
-	g.pair()
+	g.band(false)
+	g.band(true)
 	g.direct()
 	g.packs()
 	v := &x86{gen: g, wide: true}
