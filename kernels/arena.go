@@ -28,9 +28,9 @@ const kinds = 3
 // NewArena returns an empty arena on dev.
 func NewArena(dev Device) *Arena { return &Arena{dev: dev} }
 
-// Tensors of largeElements are large: more than what there is but once a token.
-// Small ones share blocks of as many, the next of twice as many and so on,
-// doublings times.
+// Tensors of largeElements are large: a batch's activations, not its positions and
+// statistics. Small ones share a block of as many, the next one of twice as many
+// and so on, doublings times.
 const (
 	largeElements = 1 << 16
 	doublings     = 4

@@ -78,7 +78,8 @@ func (d *counter) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 }
 
 // scaleBytes returns the size of the scales of n elements: a float32 a block, or
-// a byte with a float32 for every DynamicBlock of them.
+// a byte with a float32 for every DynamicBlock of them; on a GPU with the values
+// of codes.
 func (d *counter) scaleBytes(n int) int64 {
 	block := d.scales.Block
 	if block == 0 {
@@ -145,23 +146,24 @@ func longest(h kernels.AttentionShape) (n int) {
 	return n
 }
 
-func (d *counter) Close() error                                                                { return nil }
-func (d *counter) For(kernels.Format) kernels.Device                                           { return d }
-func (d *counter) Sync() error                                                                 { return nil }
-func (d *counter) Read([]float32, kernels.Tensor)                                              {}
-func (d *counter) Write(kernels.Tensor, []float32)                                             {}
-func (d *counter) WriteInts(kernels.Ints)                                                      {}
-func (d *counter) AddBias(_, _ kernels.Tensor)                                                 {}
-func (d *counter) AddBiasGrad(_, _ kernels.Tensor, _ kernels.Ints)                             {}
-func (d *counter) RMSNorm(_, _, _, _ kernels.Tensor, _ float32)                                {}
-func (d *counter) RMSNormGrad(_, _, _, _, _, _ kernels.Tensor, _ kernels.Ints, _ bool)         {}
-func (d *counter) RoPE(_, _ kernels.Tensor, _ kernels.Ints, _ int, _ bool)                     {}
-func (d *counter) SwiGLU(_, _, _ kernels.Tensor)                                               {}
-func (d *counter) SwiGLUGrad(_, _, _, _, _ kernels.Tensor)                                     {}
-func (d *counter) EmbedGrad(_, _ kernels.Tensor, _ kernels.Ints)                               {}
 func (d *counter) CrossEntropy(_, _, _ kernels.Tensor, _ kernels.Ints, _ kernels.CrossEntropy) {}
-func (d *counter) TakeRows(_, _ kernels.Tensor, _ kernels.Ints)                                {}
-func (d *counter) PutRows(_, _ kernels.Tensor, _ kernels.Ints)                                 {}
-func (d *counter) Copy(_, _ kernels.Tensor)                                                    {}
-func (d *counter) Dropout(_, _ kernels.Tensor, _ kernels.Dropout, _ bool)                      {}
-func (d *counter) AdamW(_, _, _, _ kernels.Tensor, _ kernels.AdamW)                            {}
+
+func (d *counter) Close() error                                                        { return nil }
+func (d *counter) For(kernels.Format) kernels.Device                                   { return d }
+func (d *counter) Sync() error                                                         { return nil }
+func (d *counter) Read([]float32, kernels.Tensor)                                      {}
+func (d *counter) Write(kernels.Tensor, []float32)                                     {}
+func (d *counter) WriteInts(kernels.Ints)                                              {}
+func (d *counter) AddBias(_, _ kernels.Tensor)                                         {}
+func (d *counter) AddBiasGrad(_, _ kernels.Tensor, _ kernels.Ints)                     {}
+func (d *counter) RMSNorm(_, _, _, _ kernels.Tensor, _ float32)                        {}
+func (d *counter) RMSNormGrad(_, _, _, _, _, _ kernels.Tensor, _ kernels.Ints, _ bool) {}
+func (d *counter) RoPE(_, _ kernels.Tensor, _ kernels.Ints, _ int, _ bool)             {}
+func (d *counter) SwiGLU(_, _, _ kernels.Tensor)                                       {}
+func (d *counter) SwiGLUGrad(_, _, _, _, _ kernels.Tensor)                             {}
+func (d *counter) EmbedGrad(_, _ kernels.Tensor, _ kernels.Ints)                       {}
+func (d *counter) TakeRows(_, _ kernels.Tensor, _ kernels.Ints)                        {}
+func (d *counter) PutRows(_, _ kernels.Tensor, _ kernels.Ints)                         {}
+func (d *counter) Copy(_, _ kernels.Tensor)                                            {}
+func (d *counter) Dropout(_, _ kernels.Tensor, _ kernels.Dropout, _ bool)              {}
+func (d *counter) AdamW(_, _, _, _ kernels.Tensor, _ kernels.AdamW)                    {}
