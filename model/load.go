@@ -17,14 +17,14 @@ import (
 
 // Options say how to open a checkpoint. The zero value opens it as it is.
 type Options struct {
-	// Quantize makes the linear layers, all but the head, 4-bit ones while they are
-	// loaded, unless they are already.
+	// Quantize quantises the linear layers, all but the head, while they are loaded,
+	// unless they are already.
 	Quantize *quant.Config
 }
 
 // Open opens the checkpoint in a directory as Hugging Face lays it out:
 // config.json, model.safetensors or its shards, dense or as bitsandbytes
-// quantises to 4 bits, and tokenizer.json if there is one. Weights stay in the
+// quantises to 4 or 8 bits, and tokenizer.json if there is one. Weights stay in the
 // mapped file where the device can read them there.
 func Open(dev kernels.Device, dir string) (*Model, error) { return OpenWith(dev, dir, Options{}) }
 
@@ -116,26 +116,33 @@ type loader struct {
 // findParts gathers the tensors that hold quantised weights.
 func (l *loader) findParts() {
 	for _, name := range l.m.checkpoint.Names() {
-		suffix, ok := quant.Suffix(name)
-		if !ok || suffix == "" {
+		weight, suffix, ok := quant.PartOf(name)
+		if t, _ := l.m.checkpoint.Tensor(name); !ok && t.DType == safetensors.I8 {
+			weight, ok = name, true // codes without scales are a fault that quant names
+		}
+		if !ok {
 			continue
 		}
-		weight := strings.TrimSuffix(name, suffix)
 		if len(l.parts[weight]) == 0 {
 			l.addPart(weight, "")
 		}
-		l.addPart(weight, suffix)
+		if suffix != "" {
+			l.addPart(weight, suffix)
+		}
 	}
 }
 
 func (l *loader) addPart(weight, suffix string) {
-	if t, ok := l.m.checkpoint.Tensor(weight + suffix); ok {
+	p := quant.Part{Suffix: suffix}
+	if t, ok := l.m.checkpoint.Tensor(p.Name(weight)); ok {
 		l.used[t.Name] = true
-		l.parts[weight] = append(l.parts[weight], quant.Part{Suffix: suffix, DType: string(t.DType), Shape: t.Shape, Data: t.Data})
+		p.DType, p.Shape, p.Data = string(t.DType), t.Shape, t.Data
+		l.parts[weight] = append(l.parts[weight], p)
 	}
 }
 
-// base returns the format of the linear layers.
+// base returns the format of the linear layers. Devices treat all quantised ones
+// alike.
 func (l *loader) base() kernels.Format {
 	const first = "model.layers.0.self_attn.q_proj.weight"
 	if l.options.Quantize != nil || len(l.parts[first]) > 0 {
@@ -246,6 +253,10 @@ func (l *loader) weight(name string, rows, cols int) kernels.Matrix {
 	}
 	if parts := l.parts[name]; len(parts) > 0 {
 		t, err := quant.FromParts(parts)
+		if err == nil && t.Type == quant.Int8 { // what the weight was is not stored: what the others are
+			embedding, _ := l.m.checkpoint.Tensor(l.m.Embedding.Name + ".weight")
+			t.DType = quantFrom[embedding.DType]
+		}
 		return l.quantized(name, t, err, rows, cols)
 	}
 	if l.options.Quantize == nil {

@@ -21,6 +21,7 @@ func ParseStorage(data []byte) (Storage, error) {
 		DType        string `json:"dtype"`
 		TorchDType   string `json:"torch_dtype"`
 		Quantization *struct {
+			Load8  bool   `json:"load_in_8bit"`
 			Type   string `json:"bnb_4bit_quant_type"`
 			Double bool   `json:"bnb_4bit_use_double_quant"`
 		} `json:"quantization_config"`
@@ -36,6 +37,9 @@ func ParseStorage(data []byte) (Storage, error) {
 		s.Linears = &quant.Config{PlainScales: !q.Double}
 		if q.Type == "fp4" {
 			s.Linears.Type = quant.FP4
+		}
+		if q.Load8 {
+			s.Linears = &quant.Config{Type: quant.Int8}
 		}
 	}
 	return s, nil

@@ -71,17 +71,20 @@ func (d *counter) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 	}
 	d.weights[w.Format], d.idle = d.weights[w.Format]+bytes, d.idle+d.rest(bytes)
 	if w.Format.Quantized() {
-		scales := d.scaleBytes(n)
+		scales := d.scaleBytes(w)
 		d.weights[w.Format], d.idle = d.weights[w.Format]+scales, d.idle+d.rest(scales)
 	}
 	return m, nil
 }
 
-// scaleBytes returns the size of the scales of n elements: a float32 a block, or
-// a byte with a float32 for every DynamicBlock of them; on a GPU with the values
-// of codes.
-func (d *counter) scaleBytes(n int) int64 {
-	block := d.scales.Block
+// scaleBytes returns the size of a weight's scales: a float32 a row or a block, or
+// a byte a block with a float32 for every DynamicBlock of them; on a GPU with the
+// values of 4-bit codes.
+func (d *counter) scaleBytes(w kernels.Weights) int64 {
+	if w.Format == kernels.Int8 {
+		return int64(4 * w.Rows)
+	}
+	n, block := w.Rows*w.Cols, d.scales.Block
 	if block == 0 {
 		block = 64
 	}

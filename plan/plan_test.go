@@ -70,6 +70,13 @@ func TestLlama8B(t *testing.T) {
 	if want := linears/2 + linears/64 + linears/64/64 + tables; four.bytes("weights nf4") != want || four.bytes("weights bf16") != 2*head {
 		t.Errorf("nf4 %d, want %d", four.bytes("weights nf4"), want)
 	}
+	bytes := j
+	bytes.Storage.Linears = &quant.Config{Type: quant.Int8}
+	eight, err := New(bytes, GPU("a GPU", 24e9))
+	const rows = 32 * (4096 + 1024 + 1024 + 4096 + 14336 + 14336 + 4096)
+	if want := linears + 4*rows; err != nil || eight.bytes("weights int8") != want || eight.Total()-four.Total() != want-four.bytes("weights nf4") {
+		t.Errorf("int8 %d, want %d: %v", eight.bytes("weights int8"), want, err)
+	}
 	// Recompute keeps the input of each block as an activation; the residual stream
 	// behind the last one and its gradient are float32.
 	const stream = 2048 * 4096
@@ -96,13 +103,13 @@ func TestLlama8B(t *testing.T) {
 func TestPlanIsWhatAStepTakes(t *testing.T) {
 	for name, c := range map[string]struct {
 		changes  map[string]any
-		quantize bool
+		quantize *quant.Config
 		full     bool
 		keep     bool
 		lora     lora.Config
 	}{
 		"lora": {}, "lora, kept": {keep: true}, "dropout": {lora: lora.Config{Dropout: 0.5}}, "one layer": {lora: lora.Config{Targets: []string{"layers.1.mlp.up_proj"}}},
-		"qlora": {quantize: true}, "qlora, kept": {quantize: true, keep: true}, "full": {full: true}, "full, kept": {full: true, keep: true},
+		"qlora": {quantize: &quant.Config{}}, "qlora, kept": {quantize: &quant.Config{}, keep: true}, "int8": {quantize: &quant.Config{Type: quant.Int8}}, "full": {full: true}, "full, kept": {full: true, keep: true},
 		"tied":  {changes: map[string]any{"tie_word_embeddings": true}, full: true},
 		"qwen3": {changes: map[string]any{"model_type": "qwen3", "head_dim": 8}, keep: true},
 		"qwen2": {changes: map[string]any{"model_type": "qwen2"}, full: true},
@@ -116,11 +123,8 @@ func TestPlanIsWhatAStepTakes(t *testing.T) {
 				t.Fatal(err)
 			}
 			j := job(t, string(text))
-			options := model.Options{}
-			if c.quantize {
-				options.Quantize = &quant.Config{}
-				j.Storage.Linears = options.Quantize
-			}
+			options := model.Options{Quantize: c.quantize}
+			j.Storage.Linears = c.quantize
 			dev := &measured{Device: cpu.New(1)}
 			m, err := model.OpenWith(kernels.Checked(dev), dir, options)
 			if err != nil {
@@ -169,7 +173,7 @@ func TestPlanIsWhatAStepTakes(t *testing.T) {
 			if p.Trained != trained || p.bytes("gradients") != 4*trained {
 				t.Errorf("planned %d parameters, %d train", p.Trained, trained)
 			}
-			if got := p.bytes("weights nf4") + p.bytes("weights f32"); !c.full && got != dev.weights {
+			if got := p.bytes("weights nf4") + p.bytes("weights int8") + p.bytes("weights f32"); !c.full && got != dev.weights {
 				t.Errorf("planned %d bytes of weights, the model has %d", got, dev.weights)
 			}
 		})

@@ -154,6 +154,9 @@ func (g *gemm) run() {
 		return
 	}
 	switch {
+	case g.oneRow():
+		g.byVector()
+		return
 	case !g.skinny(&g.product):
 	case g.fewColumns():
 		g.byRows()

@@ -206,12 +206,18 @@ func (p *packer) expand(r0, n, k0, k1 int) {
 
 // dequantize is expand for a quantised operand.
 func (p *packer) dequantize(r0, n, k0, k1 int) {
-	if p.dequantizeBlocks(r0, n, k0, k1) {
+	done := 0 // elements of a row
+	if p.o.format == kernels.Int8 {
+		done = p.dequantizeRows(r0, n, k0, k1)
+	} else if p.dequantizeBlocks(r0, n, k0, k1) {
 		return
 	}
-	count := k1 - k0
+	count := k1 - k0 - done
+	if count == 0 {
+		return
+	}
 	for r := range n {
-		row, at := unsafe.Add(p.scratch, r*scratchStep), (r0+r)*p.o.ld+k0
+		row, at := unsafe.Add(p.scratch, r*scratchStep+done/p.unit*4), (r0+r)*p.o.ld+k0+done
 		if p.bf16 {
 			to := unsafe.Slice((*uint16)(row), up(count, 32))
 			p.o.quantized.DequantizeBF16(to[:count], at)
@@ -247,6 +253,22 @@ func (p *packer) dequantizeBlocks(r0, n, k0, k1 int) bool {
 	}
 	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &p.scales[0], blocks*4, &codeValues[q.Type])
 	return true
+}
+
+// dequantizeRows does it for int8 by assembly, as far as it can: the first so many
+// elements of the rows.
+func (p *packer) dequantizeRows(r0, n, k0, k1 int) int {
+	convert, block := p.int8F32, 16*p.unit
+	if p.bf16 {
+		convert = p.int8BF16
+	}
+	blocks := (k1 - k0) / block
+	if convert == nil || blocks == 0 {
+		return 0
+	}
+	q := p.o.quantized
+	convert(n, blocks, unsafe.Pointer(&q.Packed[r0*p.o.ld+k0]), p.o.ld, p.scratch, scratchStep, &q.Scales.Plain[r0])
+	return blocks * block
 }
 
 // expandBlocks writes whole blocks of 16 units.

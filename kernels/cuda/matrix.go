@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
@@ -42,7 +43,7 @@ func (d *Device) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 		q = &weight{}
 		data, rest = w.Quantized.Packed, q.parts(w.Quantized)
 	default:
-		return m, fmt.Errorf("cuda: no matrices of format %v", w.Format)
+		return m, fmt.Errorf("cuda: no matrices of format %v (%w): use nf4, or the CPU", w.Format, errors.ErrUnsupported)
 	}
 	mem, err := d.place(part{data: data})
 	if err != nil {

@@ -109,6 +109,9 @@ func avx512(out string) {
 	v.peak()
 	g.amx()
 	g.amxRows()
+	g.gemv()
+	g.gemvTables()
+	g.gemvCodes()
 	g.write(out, "avx512", "amd64")
 }
 
