@@ -19,7 +19,13 @@ func (g *gemm) oneRow() bool {
 	if g.simd.gemvBF16 == nil || !g.bf16 || g.m > 1 || g.n < panel || g.k%codeBlock != 0 || g.alpha != 1 || g.b.across || g.b.ld != g.k {
 		return false
 	}
-	return g.b.format == kernels.BF16 || g.b.format.Quantized() && g.b.quantized.Block == codeBlock
+	switch g.b.format {
+	case kernels.BF16, kernels.Int8:
+		return true
+	case kernels.NF4, kernels.FP4:
+		return g.b.quantized.Block == codeBlock
+	}
+	return false
 }
 
 // vector are the tasks of byVector.
@@ -54,16 +60,22 @@ func (v *vector) task(task int) {
 // codesByVector is a task's product with rows first to end of a quantised B.
 func (g *gemm) codesByVector(first, end int) {
 	const step = 2*vectorChunk + 64 // bytes from row to row, out of each other's cache sets
-	q, blocks := g.b.quantized, g.k/codeBlock
+	q, blocks, byRow := g.b.quantized, g.k/codeBlock, g.b.format == kernels.Int8
 	lent := g.borrow(panel*step/4 + panel*blocks)
 	defer g.giveBack(lent)
 	values, scales := unsafe.Pointer(&lent.f32[0]), lent.f32[panel*step/4:]
 	for n := first; n < end; n += panel {
 		row, mask := g.panelAt(n, end)
-		g.expandScales(scales, &q.Scales, row*blocks)
+		if !byRow {
+			g.expandScales(scales, &q.Scales, row*blocks)
+		}
 		for k0 := 0; k0 < g.k; k0 += vectorChunk {
 			k := min(vectorChunk, g.k-k0)
-			g.simd.dequantizeBF16(panel, k/codeBlock, unsafe.Pointer(&q.Packed[(row*g.k+k0)/2]), g.k/2, values, step, &scales[k0/codeBlock], 4*blocks, &codeValues[q.Type])
+			if byRow {
+				g.simd.int8BF16(panel, k/32, unsafe.Pointer(&q.Packed[row*g.k+k0]), g.k, values, step, &q.Scales.Plain[row])
+			} else {
+				g.simd.dequantizeBF16(panel, k/codeBlock, unsafe.Pointer(&q.Packed[(row*g.k+k0)/2]), g.k/2, values, step, &scales[k0/codeBlock], 4*blocks, &codeValues[q.Type])
+			}
 			g.simd.gemvBF16(k/32, &g.packed[k0], values, step, &g.c[row], mask, flag(g.acc || k0 > 0), 0)
 		}
 	}

@@ -73,7 +73,7 @@ func TestOneRowOfProducts(t *testing.T) {
 			config quant.Config
 		}{
 			{format: kernels.BF16}, {kernels.NF4, quant.Config{}}, {kernels.NF4, quant.Config{PlainScales: true}},
-			{kernels.FP4, quant.Config{Type: quant.FP4}}, {kernels.NF4, quant.Config{Block: 128}},
+			{kernels.FP4, quant.Config{Type: quant.FP4}}, {kernels.NF4, quant.Config{Block: 128}}, {kernels.Int8, quant.Config{Type: quant.Int8}},
 		} {
 			t.Run(fmt.Sprint(set.name, c.format, c.config.Block, c.config.PlainScales), func(t *testing.T) {
 				for _, in := range []int{64, 96, 576, 1088} {
@@ -134,6 +134,8 @@ func TestOneRow(t *testing.T) {
 			{"bfloat16", 1, 48, 128, kernels.BF16, 64, 1, true},
 			{"NF4", 1, 48, 128, kernels.NF4, 64, 1, true},
 			{"FP4", 1, 16, 64, kernels.FP4, 64, 1, true},
+			{"int8", 1, 48, 128, kernels.Int8, 0, 1, true},
+			{"int8 in rows of 96", 1, 48, 96, kernels.Int8, 0, 1, false},
 			{"two tokens", 2, 48, 128, kernels.NF4, 64, 1, false},
 			{"few rows", 1, 15, 128, kernels.NF4, 64, 1, false},
 			{"a block cut short", 1, 48, 96, kernels.NF4, 64, 1, false},
@@ -141,9 +143,7 @@ func TestOneRow(t *testing.T) {
 			{"scaled", 1, 48, 128, kernels.BF16, 64, 2, false},
 		} {
 			config := quant.Config{Block: c.block}
-			if c.format == kernels.FP4 {
-				config.Type = quant.FP4
-			}
+			config.Type = map[kernels.Format]quant.Type{kernels.FP4: quant.FP4, kernels.Int8: quant.Int8}[c.format]
 			w := testMatrix(t, d, numbers(1, c.out*c.in, 0, 0), c.out, c.format, config)
 			x := benchTensor(d, c.rows, c.in)
 			g := newGemm(d, product{m: c.rows, n: c.out, k: c.in, a: tensorOperand(x, false), b: matrixOperand(w, false), alpha: c.alpha})
