@@ -55,9 +55,11 @@ type Device struct {
 
 	processors int // of the GPU
 
-	// functions and stream belong to the thread.
+	// These belong to the thread.
 	functions map[*kernel]cu.Function
 	stream    cu.Stream
+	waiting   []launch
+	graphs    graphs
 
 	faults faults
 	// scratch is memory that the kernels of one operation share; held while they
@@ -74,7 +76,8 @@ func Open(c Config) (*Device, error) {
 	if err := driver.Start(); err != nil {
 		return nil, err
 	}
-	d := &Device{config: c, thread: newThread(), functions: map[*kernel]cu.Function{}}
+	d := &Device{config: c, functions: map[*kernel]cu.Function{}}
+	d.thread = newThread(d)
 	if err := d.thread.call(d.open); err != nil {
 		d.thread.stop()
 		return nil, err
@@ -167,6 +170,7 @@ func (d *Device) Close() error {
 		d.Free(d.scratch)
 	}
 	_ = d.thread.call(func() error {
+		d.graphs.forget(d)
 		_ = d.stream.Destroy()
 		return cu.Device(d.config.GPU).ReleasePrimaryCtx()
 	})

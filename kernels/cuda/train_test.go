@@ -122,6 +122,41 @@ func TestTrainingIsReproducible(t *testing.T) {
 	}
 }
 
+// Steps of one shape are started by graphs, and train as single launches do:
+// dropout and the rate differ in each.
+func TestTrainingByGraphs(t *testing.T) {
+	dir, c := tiny.Dir(t, nil), train.Config{Steps: 6, Batch: 2, LR: 1e-2, Schedule: train.Cosine}
+	var set data.List
+	for i := range 4 {
+		ids := tiny.Tokens(12, uint64(i))
+		set = append(set, data.Sample{Tokens: ids, Labels: slices.Clone(ids)})
+	}
+	var losses [2][]float64
+	var adapters [2][]byte
+	var runs [2]int
+	for i, config := range []cuda.Config{{}, {Blocking: true}} {
+		if err := driver.Start(); err != nil {
+			t.Skip(err)
+		}
+		d, err := cuda.Open(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses[i], adapters[i] = trained(t, kernels.Checked(d), dir, set, c)
+		runs[i] = d.GraphRuns()
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(losses[0], losses[1]) || !bytes.Equal(adapters[0], adapters[1]) {
+		t.Errorf("losses %v by graphs, %v by single launches", losses[0], losses[1])
+	}
+	if runs[0] < c.Steps || runs[1] != 0 {
+		t.Errorf("%d graphs and %d", runs[0], runs[1])
+	}
+	t.Logf("%d graphs in %d steps", runs[0], c.Steps)
+}
+
 // Decoding with a cache gives what the whole sequence gives.
 func TestGeneration(t *testing.T) {
 	dir := tiny.Dir(t, nil)
