@@ -82,6 +82,7 @@ type Device interface {
 	Free(Mem)
 	// NewMatrix makes a weight of w. The device may go on reading what w points
 	// to, which must stay as it is until the matrix is given back with Free(m.Mem).
+	// A quantised format that it does not have is errors.ErrUnsupported.
 	NewMatrix(w Weights) (Matrix, error)
 	// Read waits for src and copies it to the host, Write copies to the device.
 	Read(dst []float32, src Tensor)

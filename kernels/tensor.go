@@ -88,28 +88,26 @@ const (
 	F16                // IEEE 754 half precision
 	NF4                // quant.NF4, in blocks with a scale each
 	FP4                // quant.FP4, likewise
+	Int8               // quant.Int8, in rows with a scale each
 )
 
 var formats = [...]struct {
 	name string
 	bits int
-}{F32: {"f32", 32}, BF16: {"bf16", 16}, F16: {"f16", 16}, NF4: {"nf4", 4}, FP4: {"fp4", 4}}
+}{F32: {"f32", 32}, BF16: {"bf16", 16}, F16: {"f16", 16}, NF4: {"nf4", 4}, FP4: {"fp4", 4}, Int8: {"int8", 8}}
 
-// String returns the format's name: f32, bf16, f16, nf4 or fp4.
+// String returns the format's name: f32, bf16, f16, nf4, fp4 or int8.
 func (f Format) String() string { return formats[f].name }
 
 // Bytes returns the size of n elements, without the scales of a quantised format.
 func (f Format) Bytes(n int) int { return (n*formats[f].bits + 7) / 8 }
 
-// Quantized reports whether elements are codes of blocks that have a scale.
-func (f Format) Quantized() bool { return formats[f].bits < 8 }
+// Quantized reports whether elements are codes of blocks or rows that have a scale.
+func (f Format) Quantized() bool { return f >= NF4 }
 
 // QuantizedAs returns the format of a tensor of package quant.
 func QuantizedAs(t quant.Type) Format {
-	if t == quant.FP4 {
-		return FP4
-	}
-	return NF4
+	return [...]Format{quant.NF4: NF4, quant.FP4: FP4, quant.Int8: Int8}[t]
 }
 
 // A Matrix is a weight [Rows, Cols] on a device: Rows output features, Cols
@@ -117,6 +115,7 @@ func QuantizedAs(t quant.Type) Format {
 type Matrix struct {
 	Rows, Cols int
 	Format     Format
+	Lookup     bool // for Embed and Expand alone
 	Mem        Mem
 	Off        int
 }
@@ -130,4 +129,7 @@ type Weights struct {
 	Format     Format
 	Data       []byte        // little endian, row-major; of a format that is not quantised
 	Quantized  *quant.Tensor // of one that is
+	// Lookup says that no product will take the matrix, only Embed and Expand, which
+	// want few of its rows: a device with memory of its own may leave them on the host.
+	Lookup bool
 }

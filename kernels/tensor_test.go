@@ -56,7 +56,7 @@ func TestFormat(t *testing.T) {
 		format Format
 		name   string
 		bytes  int // of seven elements
-	}{{F32, "f32", 28}, {BF16, "bf16", 14}, {F16, "f16", 14}} {
+	}{{F32, "f32", 28}, {BF16, "bf16", 14}, {F16, "f16", 14}, {NF4, "nf4", 4}, {FP4, "fp4", 4}, {Int8, "int8", 7}} {
 		if c.format.String() != c.name || c.format.Bytes(7) != c.bytes || c.format.Bytes(0) != 0 {
 			t.Errorf("format %d: %v, %d bytes; want %s, %d", c.format, c.format, c.format.Bytes(7), c.name, c.bytes)
 		}

@@ -21,9 +21,9 @@ type aware struct {
 
 // SetMergeAware makes the forward pass go through the weights that merging and
 // quantising again would give, requantize(W + s·B·A), with the gradient of the
-// sum inside (straight-through): what is trained then is the merged 4-bit model
-// itself. It needs a quantised base and no dropout, holds a second copy of what is
-// adapted in 4 bits, and costs a requantisation each step. It may be switched in
+// sum inside (straight-through): what is trained then is the merged, quantised model
+// itself. It needs a quantised base and no dropout, holds a second, quantised copy of
+// what is adapted, and costs a requantisation each step. It may be switched in
 // the middle of a run, which train.Config.MergeAware does.
 func (a *Adapter) SetMergeAware(on bool) error {
 	for _, b := range a.branches {
@@ -37,7 +37,7 @@ func (a *Adapter) SetMergeAware(on bool) error {
 // SetMergeAware switches one layer.
 func (b *branch) SetMergeAware(on bool) error {
 	if on && !b.linear.W.Format.Quantized() {
-		return fmt.Errorf("lora: %s is not quantised: merge-aware training is for bases in 4 bits", b.linear.Name)
+		return fmt.Errorf("lora: %s is not quantised: merge-aware training is for quantised bases", b.linear.Name)
 	}
 	if on && b.dropout > 0 {
 		return errors.New("lora: merge-aware training has no branch to drop inputs of: set dropout to 0")

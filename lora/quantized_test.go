@@ -22,7 +22,12 @@ import (
 // openQuantized opens a bfloat16 model in 4 bits.
 func openQuantized(t *testing.T, dir string) *model.Model {
 	t.Helper()
-	m, err := model.OpenWith(kernels.Checked(cpu.New(2)), dir, model.Options{Quantize: &quant.Config{}})
+	return openAs(t, dir, quant.NF4)
+}
+
+func openAs(t *testing.T, dir string, kind quant.Type) *model.Model {
+	t.Helper()
+	m, err := model.OpenWith(kernels.Checked(cpu.New(2)), dir, model.Options{Quantize: &quant.Config{Type: kind}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,15 +84,18 @@ func TestMergeRoundsOnce(t *testing.T) {
 func TestMergeQuantized(t *testing.T) {
 	dir := bf16Dir(t)
 	for name, c := range map[string]struct {
+		kind   quant.Type
 		merge  func(*Adapter) error
 		format kernels.Format
 		bound  float64
 	}{
-		"into 4 bits": {(*Adapter).Merge, kernels.NF4, 1.5},
-		"dense":       {(*Adapter).MergeDense, kernels.BF16, 0.1},
+		"into 4 bits":       {quant.NF4, (*Adapter).Merge, kernels.NF4, 1.5},
+		"dense from 4 bits": {quant.NF4, (*Adapter).MergeDense, kernels.BF16, 0.1},
+		"into 8 bits":       {quant.Int8, (*Adapter).Merge, kernels.Int8, 0.2},
+		"dense from 8 bits": {quant.Int8, (*Adapter).MergeDense, kernels.BF16, 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := openQuantized(t, dir)
+			m := openAs(t, dir, c.kind)
 			base := logits(t, m)
 			a := attachRandom(t, m, Config{Rank: 4, Alpha: 8, Targets: []string{"q_proj", "down_proj"}})
 			adapted := logits(t, m)
@@ -124,6 +132,7 @@ func TestSaveMerged(t *testing.T) {
 	}{
 		"dense base": {func() *model.Model { return openDir(t, kernels.Checked(cpu.New(2)), dir) }, (*Adapter).Merge},
 		"4-bit base": {func() *model.Model { return openQuantized(t, dir) }, (*Adapter).MergeDense},
+		"8-bit base": {func() *model.Model { return openAs(t, dir, quant.Int8) }, (*Adapter).MergeDense},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := c.open()
@@ -178,7 +187,13 @@ func TestMergeThenQuantize(t *testing.T) {
 // What merge-aware training computes is what the merged model computes, to the
 // bit, before and after a step.
 func TestMergeAware(t *testing.T) {
-	m := openQuantized(t, bf16Dir(t))
+	for _, kind := range []quant.Type{quant.NF4, quant.Int8} {
+		t.Run(kind.String(), func(t *testing.T) { testMergeAware(t, openAs(t, bf16Dir(t), kind)) })
+	}
+}
+
+func testMergeAware(t *testing.T, m *model.Model) {
+	t.Helper()
 	a := attachRandom(t, m, Config{Rank: 4, Alpha: 8})
 	plain := logits(t, m)
 	_, branchGrads := step(t, m, false)

@@ -86,6 +86,7 @@ type rawConfig struct {
 type quantization struct {
 	Method string `json:"quant_method"`
 	Load4  bool   `json:"load_in_4bit"`
+	Load8  bool   `json:"load_in_8bit"`
 }
 
 // optional tells an absent field from one that is null.
@@ -181,8 +182,8 @@ func (r *rawConfig) refusals(f family) (faults []error) {
 	if p := or(r.PartialRotary, 1); p != 1 {
 		refuse("partial_rotary_factor", p, "1")
 	}
-	if q := r.Quantization; q != nil && !(q.Method == "bitsandbytes" && q.Load4) {
-		refuse("quantization_config", fmt.Sprintf("with quant_method %q", q.Method), "bitsandbytes with load_in_4bit")
+	if q := r.Quantization; q != nil && !(q.Method == "bitsandbytes" && (q.Load4 || q.Load8)) {
+		refuse("quantization_config", fmt.Sprintf("with quant_method %q", q.Method), "bitsandbytes with load_in_4bit or load_in_8bit")
 	}
 	if (r.AttentionBias && !f.biases) || (r.MLPBias && !f.mlpBias) {
 		refuse("attention_bias or mlp_bias", "true", "none for "+r.ModelType)

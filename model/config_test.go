@@ -30,7 +30,7 @@ func TestConfigRefusals(t *testing.T) {
 		"activation":        {m{"hidden_act": "gelu"}, `hidden_act "gelu" is not supported: graft knows silu`},
 		"attention dropout": {m{"attention_dropout": 0.1}, "attention_dropout 0.1 is not supported"},
 		"partial rotary":    {m{"partial_rotary_factor": 0.5}, "partial_rotary_factor 0.5 is not supported"},
-		"quantised":         {m{"quantization_config": m{"quant_method": "gptq"}}, `quantization_config with quant_method "gptq" is not supported: graft knows bitsandbytes with load_in_4bit`},
+		"quantised":         {m{"quantization_config": m{"quant_method": "gptq"}}, `quantization_config with quant_method "gptq" is not supported: graft knows bitsandbytes with load_in_4bit or load_in_8bit`},
 		"bias of mistral":   {m{"model_type": "mistral", "attention_bias": true}, "attention_bias or mlp_bias true is not supported"},
 		"layer type":        {m{"layer_types": []string{"full_attention", "mamba"}}, `layer_types "mamba" is not supported`},
 		"layer types":       {m{"layer_types": []string{"full_attention"}}, "layer_types has 1 entries for num_hidden_layers 2"},

@@ -17,14 +17,14 @@ import (
 
 // Options say how to open a checkpoint. The zero value opens it as it is.
 type Options struct {
-	// Quantize makes the linear layers, all but the head, 4-bit ones while they are
-	// loaded, unless they are already.
+	// Quantize quantises the linear layers, all but the head, while they are loaded,
+	// unless they are already.
 	Quantize *quant.Config
 }
 
 // Open opens the checkpoint in a directory as Hugging Face lays it out:
 // config.json, model.safetensors or its shards, dense or as bitsandbytes
-// quantises to 4 bits, and tokenizer.json if there is one. Weights stay in the
+// quantises to 4 or 8 bits, and tokenizer.json if there is one. Weights stay in the
 // mapped file where the device can read them there.
 func Open(dev kernels.Device, dir string) (*Model, error) { return OpenWith(dev, dir, Options{}) }
 
@@ -116,26 +116,33 @@ type loader struct {
 // findParts gathers the tensors that hold quantised weights.
 func (l *loader) findParts() {
 	for _, name := range l.m.checkpoint.Names() {
-		suffix, ok := quant.Suffix(name)
-		if !ok || suffix == "" {
+		weight, suffix, ok := quant.PartOf(name)
+		if t, _ := l.m.checkpoint.Tensor(name); !ok && t.DType == safetensors.I8 {
+			weight, ok = name, true // codes without scales are a fault that quant names
+		}
+		if !ok {
 			continue
 		}
-		weight := strings.TrimSuffix(name, suffix)
 		if len(l.parts[weight]) == 0 {
 			l.addPart(weight, "")
 		}
-		l.addPart(weight, suffix)
+		if suffix != "" {
+			l.addPart(weight, suffix)
+		}
 	}
 }
 
 func (l *loader) addPart(weight, suffix string) {
-	if t, ok := l.m.checkpoint.Tensor(weight + suffix); ok {
+	p := quant.Part{Suffix: suffix}
+	if t, ok := l.m.checkpoint.Tensor(p.Name(weight)); ok {
 		l.used[t.Name] = true
-		l.parts[weight] = append(l.parts[weight], quant.Part{Suffix: suffix, DType: string(t.DType), Shape: t.Shape, Data: t.Data})
+		p.DType, p.Shape, p.Data = string(t.DType), t.Shape, t.Data
+		l.parts[weight] = append(l.parts[weight], p)
 	}
 }
 
-// base returns the format of the linear layers.
+// base returns the format of the linear layers. Devices treat all quantised ones
+// alike.
 func (l *loader) base() kernels.Format {
 	const first = "model.layers.0.self_attn.q_proj.weight"
 	if l.options.Quantize != nil || len(l.parts[first]) > 0 {
@@ -147,7 +154,7 @@ func (l *loader) base() kernels.Format {
 
 func (l *loader) model() {
 	m, c := l.m, &l.m.Config
-	m.Embedding = Embedding{Name: "model.embed_tokens", W: l.matrix("model.embed_tokens.weight", c.Vocab, c.Hidden)}
+	m.Embedding = Embedding{Name: "model.embed_tokens", W: l.matrix("model.embed_tokens.weight", c.Vocab, c.Hidden, !c.Tied)}
 	m.Norm = l.norm("model.norm", c.Hidden)
 	m.Head = Linear{Name: "lm_head", W: m.Embedding.W}
 	if c.Tied {
@@ -191,7 +198,7 @@ func (l *loader) block(i int) *Block {
 // head loads the head, which is never quantised here.
 func (l *loader) head() Linear {
 	c := &l.m.Config
-	return Linear{Name: "lm_head", W: l.matrix("lm_head.weight", c.Vocab, c.Hidden)}
+	return Linear{Name: "lm_head", W: l.matrix("lm_head.weight", c.Vocab, c.Hidden, false)}
 }
 
 func (l *loader) linear(name string, out, in int, bias bool) Linear {
@@ -242,14 +249,18 @@ var dtypeOf = map[kernels.Format]safetensors.DType{
 // weight uploads a linear layer's weight, quantised if it is stored so or is to be.
 func (l *loader) weight(name string, rows, cols int) kernels.Matrix {
 	if l.outline != nil {
-		return l.outlined(rows, cols, true)
+		return l.outlined(kernels.Weights{Rows: rows, Cols: cols, Format: l.outline.linears()})
 	}
 	if parts := l.parts[name]; len(parts) > 0 {
 		t, err := quant.FromParts(parts)
+		if err == nil && t.Type == quant.Int8 { // what the weight was is not stored: what the others are
+			embedding, _ := l.m.checkpoint.Tensor(l.m.Embedding.Name + ".weight")
+			t.DType = quantFrom[embedding.DType]
+		}
 		return l.quantized(name, t, err, rows, cols)
 	}
 	if l.options.Quantize == nil {
-		return l.matrix(name, rows, cols)
+		return l.matrix(name, rows, cols, false)
 	}
 	t, ok := l.tensor(name, rows, cols)
 	if !ok {
@@ -295,10 +306,11 @@ func (m *Model) newQuantized(name string, t *quant.Tensor) (kernels.Matrix, erro
 	return w, nil
 }
 
-// matrix uploads a weight in the format it is stored in, F64 as float32.
-func (l *loader) matrix(name string, rows, cols int) (w kernels.Matrix) {
+// matrix makes a weight in the format it is stored in, F64 as float32, for lookups
+// alone or for products too.
+func (l *loader) matrix(name string, rows, cols int, lookup bool) (w kernels.Matrix) {
 	if l.outline != nil {
-		return l.outlined(rows, cols, false)
+		return l.outlined(kernels.Weights{Rows: rows, Cols: cols, Format: l.outline.Dense, Lookup: lookup})
 	}
 	t, ok := l.tensor(name, rows, cols)
 	if !ok {
@@ -313,7 +325,7 @@ func (l *loader) matrix(name string, rows, cols int) (w kernels.Matrix) {
 		return v.Matrix()
 	}
 	l.m.formats[name] = format
-	w, err := l.m.Device.NewMatrix(kernels.Weights{Rows: rows, Cols: cols, Format: format, Data: t.Data})
+	w, err := l.m.Device.NewMatrix(kernels.Weights{Rows: rows, Cols: cols, Format: format, Data: t.Data, Lookup: lookup})
 	if err != nil {
 		l.fault(name, "%s: %w", err)
 		return w

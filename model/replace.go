@@ -75,7 +75,7 @@ func (m *Model) Dequantize() error {
 	return nil
 }
 
-// Quantize gives every dense linear layer but the head a 4-bit weight, as
+// Quantize gives every dense linear layer but the head a quantised weight, as
 // opening the model with Options.Quantize does. Nothing may train on them yet.
 func (m *Model) Quantize(c quant.Config) error {
 	for l := range m.Linears() {

@@ -131,10 +131,13 @@ type bitsandbytes struct {
 
 func (m *Model) bitsandbytes() (b bitsandbytes) {
 	for _, t := range m.quantized { // all are alike
-		b = bitsandbytes{
-			Load4Internal: true, ComputeDType: t.DType.String(), Storage: "uint8", Type: t.Type.String(), Double: t.Scales.Double(),
-			Skip: []string{"lm_head"}, Threshold: "6.0", Load4: true, Method: "bitsandbytes",
+		b = bitsandbytes{ComputeDType: t.DType.String(), Storage: "uint8", Skip: []string{"lm_head"}, Threshold: "6.0", Method: "bitsandbytes"}
+		if t.Type == quant.Int8 {
+			b.Load8Internal, b.Load8 = true, true
+			b.ComputeDType, b.Type = "float32", "fp4" // what it writes where nothing is in 4 bits
+			continue
 		}
+		b.Load4Internal, b.Load4, b.Type, b.Double = true, true, t.Type.String(), t.Scales.Double()
 	}
 	return b
 }
@@ -186,7 +189,7 @@ func (m *Model) mergers() map[string]Merger {
 
 func quantizedEntries(name string, t *quant.Tensor) (list []safetensors.Entry) {
 	for _, p := range t.Parts() {
-		list = append(list, safetensors.Entry{Name: name + p.Suffix, DType: safetensors.DType(p.DType), Shape: p.Shape, Write: func(to io.Writer) error {
+		list = append(list, safetensors.Entry{Name: p.Name(name), DType: safetensors.DType(p.DType), Shape: p.Shape, Write: func(to io.Writer) error {
 			_, err := to.Write(p.Data)
 			return err
 		}})

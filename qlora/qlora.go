@@ -1,5 +1,6 @@
 // Package qlora trains adapters on a base in 4 bits (Dettmers et al. 2023): NF4
-// with doubly quantised scales, and LoRA on every linear layer but the head.
+// with doubly quantised scales, and LoRA on every linear layer but the head. FP4 and
+// int8 are a matter of [Config.Quant].
 //
 // It is thin on purpose: how a weight is stored is the matter of
 // kernels.Matrix, what is added to it that of package lora. Whatever works on a

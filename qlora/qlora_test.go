@@ -121,18 +121,25 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// A checkpoint in 4 bits is taken as it is, whatever Config.Quant says.
+// A quantised checkpoint is taken as it is, whatever Config.Quant says, and what
+// it was before is known again.
 func TestOpenQuantized(t *testing.T) {
-	m, a := open(t, device(), checkpoint(t), qlora.Config{})
-	want := logits(t, m)
-	a.Detach()
-	dir := filepath.Join(t.TempDir(), "nf4")
-	if err := m.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	again, _ := open(t, device(), dir, qlora.Config{Quant: quant.Config{Type: quant.FP4}})
-	if again.Blocks[0].MLP.Up.W.Format != kernels.NF4 || !slices.Equal(logits(t, again), want) {
-		t.Error("the saved model is another one")
+	for kind, format := range map[quant.Type]kernels.Format{quant.NF4: kernels.NF4, quant.Int8: kernels.Int8} {
+		m, a := open(t, device(), checkpoint(t), qlora.Config{Quant: quant.Config{Type: kind}})
+		want := logits(t, m)
+		a.Detach()
+		dir := filepath.Join(t.TempDir(), kind.String())
+		if err := m.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		again, _ := open(t, device(), dir, qlora.Config{Quant: quant.Config{Type: quant.FP4}})
+		up := &again.Blocks[0].MLP.Up
+		if up.W.Format != format || !slices.Equal(logits(t, again), want) {
+			t.Errorf("%v: the saved model is another one, in %v", kind, up.W.Format)
+		}
+		if q := again.Quantized(up); q.DType != quant.BFloat16 {
+			t.Errorf("%v: made of %v, want bfloat16", kind, q.DType)
+		}
 	}
 }
 
@@ -146,9 +153,9 @@ func set() (s data.List) {
 
 // trained trains an adapter, checks that the base is what it was, and returns
 // the losses and the adapter's file.
-func trained(t *testing.T, dev kernels.Device, dir string, c train.Config) (losses []float64, file []byte) {
+func trained(t *testing.T, dev kernels.Device, dir string, kind quant.Type, c train.Config) (losses []float64, file []byte) {
 	t.Helper()
-	m, a := open(t, dev, dir, qlora.Config{Config: lora.Config{Rank: 4, Base: "tiny"}})
+	m, a := open(t, dev, dir, qlora.Config{Config: lora.Config{Rank: 4, Base: "tiny"}, Quant: quant.Config{Type: kind}})
 	before := values(t, m, m.Blocks[1].MLP.Down.W)
 	c.Steps, c.Batch, c.LR = 12, 5, 2e-2
 	run, err := train.New(m, set(), c)
@@ -175,24 +182,30 @@ func trained(t *testing.T, dev kernels.Device, dir string, c train.Config) (loss
 	return losses, file
 }
 
-// Training through a 4-bit base has the guarantees of a dense one: the same
+// Training through a quantised base has the guarantees of a dense one: the same
 // bytes with activations computed again or kept, for any number of workers and
 // any split of a step.
 func TestTraining(t *testing.T) {
+	for _, kind := range []quant.Type{quant.NF4, quant.Int8} {
+		t.Run(kind.String(), func(t *testing.T) { testTraining(t, kind) })
+	}
+}
+
+func testTraining(t *testing.T, kind quant.Type) {
 	dir := checkpoint(t)
-	losses, want := trained(t, device(), dir, train.Config{})
+	losses, want := trained(t, device(), dir, kind, train.Config{})
 	if !(losses[11] < 0.8*losses[0]) {
 		t.Errorf("losses %v", losses)
 	}
 	for name, c := range map[string]train.Config{"activations kept": {NoRecompute: true}, "in parts": {MicroTokens: 30}} {
-		if _, got := trained(t, device(), dir, c); !bytes.Equal(got, want) {
+		if _, got := trained(t, device(), dir, kind, c); !bytes.Equal(got, want) {
 			t.Errorf("%s: other bytes", name)
 		}
 	}
-	if _, got := trained(t, kernels.Checked(cpu.New(3)), dir, train.Config{}); !bytes.Equal(got, want) {
+	if _, got := trained(t, kernels.Checked(cpu.New(3)), dir, kind, train.Config{}); !bytes.Equal(got, want) {
 		t.Error("three workers: other bytes")
 	}
-	losses, _ = trained(t, kernels.Checked(kerneltest.NewOpaque(cpu.New(2))), dir, train.Config{})
+	losses, _ = trained(t, kernels.Checked(kerneltest.NewOpaque(cpu.New(2))), dir, kind, train.Config{})
 	if !(losses[11] < 0.8*losses[0]) {
 		t.Errorf("device out of reach: losses %v", losses)
 	}

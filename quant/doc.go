@@ -1,8 +1,8 @@
 // Package quant holds the codecs of quantised tensors: NF4 and FP4 in blocks,
-// with their scales in float32 or quantised once more (double quantisation),
-// bitsandbytes' stored form of both, and two 8-bit codecs: rows with one scale
-// each, for weights, and blocks in the dynamic map, for an optimiser's moments.
-// It works on slices and knows nothing of models, files or devices.
+// with their scales in float32 or quantised once more (double quantisation), int8
+// in rows with one scale each, bitsandbytes' stored form of all three, and blocks
+// of 8 bits in the dynamic map, for an optimiser's moments. It works on slices and
+// knows nothing of models, files or devices.
 //
 // # Four bits
 //
@@ -18,6 +18,15 @@
 // quantised as well (QLoRA, section 3) the latter falls to 8/Block bits: the
 // tensor's mean scale is subtracted, and the rest is stored in blocks of
 // [DynamicBlock] codes of the signed dynamic map.
+//
+// # Eight bits
+//
+// [Int8] is how LLM.int8 (Dettmers et al. 2022) stores weights: a row's scale is the
+// largest magnitude in it, and an element the nearest of 255 even steps:
+//
+//	x ≈ code/127 · scale
+//
+// # Reading and writing
 //
 // [Quantize] takes float32 slices or the bytes of a checkpoint in float32,
 // float16 or bfloat16, and never holds more than a block of them as float32.
@@ -35,6 +44,9 @@
 //     scale below 1e-38 counts as 1e-38 there, and is stored so in a short block.
 //   - The offset of doubly quantised scales is PyTorch's float32 mean of them,
 //     in the order in which it adds on one thread.
+//   - Int8 multiplies by 127·(1/scale), each rounded to float32, and rounds halves to
+//     even. What is quantised is the element as it is stored; bitsandbytes' layer
+//     rounds it to float16 first, which moves a code of float32 weights now and then.
 //   - The dynamic map's codes are looked up on a grid of 65536 points of [-1, 1],
 //     so that zero becomes a value near 1.5e-5.
 //

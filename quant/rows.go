@@ -5,23 +5,17 @@ import (
 	"math"
 )
 
-// QuantizeRows quantises a matrix to 8 bits with one scale a row, as LLM.int8
-// stores weights: scales[r] is the largest magnitude in row r, and
+// Int8 is what LLM.int8 stores weights in: the scale of row r is the largest
+// magnitude in it, and
 //
-//	q[r·C+c] = round(x[r·C+c] · (127/scales[r]))
+//	code[r,c] = round(x[r,c] · (1/scale[r] · 127))
 //
-// in float32, halves to even. A row of zeros, or so small that 127/scales[r] is
-// infinite, becomes zeros. The matrix has len(scales) rows. It runs on so many
-// goroutines, 0 for one a processor.
-func QuantizeRows(q []int8, scales []float32, x Source, workers int) error {
+// with each operation rounded to float32 (PyTorch has no 127/scale), and halves to
+// even. A row of zeros, or so small that the factor is infinite, becomes zeros.
+
+// encodeRows writes the codes of rows of so many columns and the scale of each.
+func encodeRows(codes []byte, scales []float32, x Source, columns, workers int) error {
 	rows := len(scales)
-	if len(q) == 0 || rows == 0 || len(q)%rows != 0 {
-		return fmt.Errorf("quant: %d codes and %d scales; want rows of equal length with a scale each", len(q), rows)
-	}
-	if err := x.check(len(q)); err != nil {
-		return err
-	}
-	columns := len(q) / rows
 	band := max(1, stretch/columns) // rows that a goroutine takes at a time
 	return parallel(ceil(rows, band), workers, func(i int) error {
 		var buf [maxBlock]float32
@@ -30,12 +24,19 @@ func QuantizeRows(q []int8, scales []float32, x Source, workers int) error {
 			if top >= infinite {
 				return fmt.Errorf("quant: row %d: elements %d to %d: %w", r, r*columns, (r+1)*columns-1, errNotFinite)
 			}
-			scales[r] = math.Float32frombits(top)
-			x.encodeRow(q[r*columns:][:columns], buf[:], r*columns, 127/scales[r])
+			scale := math.Float32frombits(top)
+			if scale > largestRow {
+				return fmt.Errorf("quant: row %d: largest magnitude %v; int8 can keep one of %v", r, scale, float32(largestRow))
+			}
+			scales[r] = scale
+			x.encodeRow(codes[r*columns:][:columns], buf[:], r*columns, 1/scale*127)
 		}
 		return nil
 	})
 }
+
+// largestRow is the largest scale whose product with a code is finite.
+const largestRow = math.MaxFloat32 / 128
 
 func (s Source) rowMagnitude(buf []float32, from, n int) (top uint32) {
 	for end := from + n; from < end; from += len(buf) {
@@ -48,26 +49,40 @@ func (s Source) rowMagnitude(buf []float32, from, n int) (top uint32) {
 // lowest bits, with those of a two's complement. Infinities and NaNs leave zeros.
 const roundEven = 3 << 22
 
-func (s Source) encodeRow(q []int8, buf []float32, from int, inverse float32) {
-	for len(q) > 0 {
-		v := s.read(buf[:min(len(buf), len(q))], from)
+func (s Source) encodeRow(codes []byte, buf []float32, from int, factor float32) {
+	for len(codes) > 0 {
+		v := s.read(buf[:min(len(buf), len(codes))], from)
 		for i, x := range v {
-			q[i] = int8(math.Float32bits(float32(x*inverse) + roundEven))
+			codes[i] = byte(math.Float32bits(float32(x*factor) + roundEven))
 		}
-		q, from = q[len(v):], from+len(v)
+		codes, from = codes[len(v):], from+len(v)
 	}
 }
 
-// DequantizeRows writes q[i] · scales[i/C] / 127 to dst, whole rows of C columns,
-// on the calling goroutine. Each product is rounded to float32, the division is a
-// product with float32(1/127), as bitsandbytes does it. q is as long as dst, and
-// there is a scale for each row.
-func DequantizeRows(dst []float32, q []int8, scales []float32) {
-	columns := len(dst) / max(1, len(scales))
-	for r, scale := range scales {
-		row := dst[r*columns:][:columns]
-		for i, c := range q[r*columns:][:columns] {
-			row[i] = float32(float32(c)*scale) * (1. / 127)
+// dequantizeRows writes code · scale / 127 of elements from one on. The product is
+// rounded to float32 and the division is one with float32(1/127), as bitsandbytes
+// does it.
+func (t *Tensor) dequantizeRows(dst []float32, from int) {
+	for len(dst) > 0 {
+		r, within := from/t.Block, from%t.Block
+		n := min(t.Block-within, len(dst))
+		scale := t.Scales.Plain[r]
+		for i, c := range t.Packed[from:][:n] {
+			dst[i] = float32(float32(int8(c))*scale) * (1. / 127)
 		}
+		dst, from = dst[n:], from+n
+	}
+}
+
+// dequantizeRowsBF16 is dequantizeRows, rounded to bfloat16.
+func (t *Tensor) dequantizeRowsBF16(dst []uint16, from int) {
+	var buf [256]float32
+	for len(dst) > 0 {
+		v := buf[:min(len(buf), len(dst))]
+		t.dequantizeRows(v, from)
+		for i, x := range v {
+			dst[i] = toBFloat16(x)
+		}
+		dst, from = dst[len(v):], from+len(v)
 	}
 }

@@ -3,9 +3,11 @@ package quant_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/seed-5afa5581/graft/internal/float16"
 	"github.com/seed-5afa5581/graft/quant"
 )
 
@@ -16,90 +18,123 @@ func TestRowsAgainstBitsandbytes(t *testing.T) {
 		if !ok {
 			t.Fatalf("rows.%s is missing", name)
 		}
-		rows := x.Shape[0]
-		codes := bytesOf(t, f, "rows."+name+".q")
 		wantScales, _ := floats(t, f, "rows."+name+".scales")
 		wantValues, _ := floats(t, f, "rows."+name+".dequant")
-		want := make([]int8, len(codes))
-		for i, c := range codes {
-			want[i] = int8(c)
-		}
 		for _, workers := range []int{1, 3} {
-			q, scales, values := make([]int8, x.Len()), make([]float32, rows), make([]float32, x.Len())
-			if err := quant.QuantizeRows(q, scales, quant.Bytes(x.Data, d), workers); err != nil {
-				t.Fatal(err)
-			}
-			same(t, name+" codes", q, want)
-			same(t, name+" scales", scales, wantScales)
-			quant.DequantizeRows(values, q, scales)
+			q := mustQuantize(t, quant.Bytes(x.Data, d), x.Shape, quant.Config{Type: quant.Int8, Workers: workers})
+			values := make([]float32, x.Len())
+			q.DequantizeAll(values, workers)
+			same(t, name+" codes", q.Packed, bytesOf(t, f, "rows."+name+".q"))
+			same(t, name+" scales", q.Scales.Plain, wantScales)
 			same(t, name+" values", values, wantValues)
+			if q.DType != d || q.Block != x.Shape[1] {
+				t.Errorf("%s: elements of %v, %d to a scale", name, q.DType, q.Block)
+			}
 		}
 	}
 }
 
 // Rows longer than a stretch, and of one element.
 func TestRowsOfAnyLength(t *testing.T) {
-	for _, shape := range [][2]int{{3, 70001}, {5000, 1}, {130, 1031}} {
-		rows, columns := shape[0], shape[1]
-		x := normal(rows * columns)
+	for _, shape := range [][]int{{3, 70001}, {5000, 1}, {130, 1031}} {
+		columns := shape[1]
+		x := normal(shape[0] * columns)
 		for _, workers := range []int{1, 4} {
-			q, scales := make([]int8, len(x)), make([]float32, rows)
-			if err := quant.QuantizeRows(q, scales, quant.Floats(x), workers); err != nil {
-				t.Fatal(err)
-			}
+			q := mustQuantize(t, quant.Floats(x), shape, quant.Config{Type: quant.Int8, Workers: workers})
 			for i, v := range x {
-				scale := scales[i/columns]
+				scale := q.Scales.Plain[i/columns]
 				want := int8(0)
 				if scale != 0 {
-					want = int8(math.RoundToEven(float64(v * (127 / scale))))
+					want = int8(math.RoundToEven(float64(v * (1 / scale * 127))))
 				}
-				if q[i] != want || !(math.Abs(float64(v)) <= float64(scale)) {
-					t.Fatalf("%v: element %d: %v over %v became %d, want %d", shape, i, v, scale, q[i], want)
+				if int8(q.Packed[i]) != want || !(math.Abs(float64(v)) <= float64(scale)) {
+					t.Fatalf("%v: element %d: %v over %v became %d, want %d", shape, i, v, scale, int8(q.Packed[i]), want)
 				}
 			}
 		}
 	}
 }
 
+// Any range of elements, across rows, is what the whole tensor has there.
+func TestRowsFromAnyElement(t *testing.T) {
+	const rows, columns = 7, 301
+	q := mustQuantize(t, quant.Floats(normal(rows*columns)), []int{rows, columns}, quant.Config{Type: quant.Int8})
+	values, halves := make([]float32, rows*columns), make([]uint16, rows*columns)
+	for i, c := range q.Packed {
+		product := float32(int8(c)) * q.Scales.Plain[i/columns]
+		values[i] = product * float32(1./127)
+		halves[i] = float16.ToBF16(values[i])
+	}
+	for _, span := range [][2]int{{0, rows * columns}, {1, 2}, {300, 302}, {257, 1500}, {rows*columns - 1, rows * columns}, {5, 5}} {
+		got, rounded := make([]float32, span[1]-span[0]), make([]uint16, span[1]-span[0])
+		q.Dequantize(got, span[0])
+		q.DequantizeBF16(rounded, span[0])
+		if !slices.Equal(got, values[span[0]:span[1]]) || !slices.Equal(rounded, halves[span[0]:span[1]]) {
+			t.Errorf("elements %v differ from the definition", span)
+		}
+	}
+	if n := testing.AllocsPerRun(10, func() { q.Dequantize(values, 0); q.DequantizeBF16(halves, 0) }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+}
+
+// Quantising what was dequantised changes nothing but the last bit of a scale.
+func TestRowsAgain(t *testing.T) {
+	x, values := normal(64*96), make([]float32, 64*96)
+	q := mustQuantize(t, quant.Floats(x), []int{64, 96}, quant.Config{Type: quant.Int8})
+	q.DequantizeAll(values, 1)
+	same(t, "codes", mustQuantize(t, quant.Floats(values), []int{64, 96}, q.Config()).Packed, q.Packed)
+	for i, v := range x {
+		if d := math.Abs(float64(v) - float64(values[i])); !(d <= float64(q.Scales.Plain[i/96])/253) {
+			t.Fatalf("element %d: %v became %v", i, v, values[i])
+		}
+	}
+}
+
 func TestRowsRefuse(t *testing.T) {
-	x := make([]float32, 12)
 	for _, c := range []struct {
-		codes, scales int
-		bad           float32
-		want          string
+		bad   float32
+		shape []int
+		block int
+		want  string
 	}{
-		{12, 5, 0, "12 codes and 5 scales; want rows of equal length"},
-		{11, 1, 0, "12 elements, want 11"},
-		{12, 0, 0, "12 codes and 0 scales"},
-		{0, 3, 0, "0 codes and 3 scales"},
-		{12, 3, float32(math.NaN()), "row 1: elements 4 to 7: a NaN or an infinity"},
+		{0, []int{5, 3}, 0, "12 elements, want 15"},
+		{0, []int{3, 4}, 64, "block of 64 elements; int8 has a scale a row, leave Block 0"},
+		{float32(math.NaN()), []int{3, 4}, 0, "row 1: elements 4 to 7: a NaN or an infinity"},
+		{math.MaxFloat32, []int{3, 4}, 0, "row 1: largest magnitude 3.4028235e+38; int8 can keep one of 2.6584558e+36"},
 	} {
+		x := make([]float32, 12)
 		x[5] = c.bad
-		err := quant.QuantizeRows(make([]int8, c.codes), make([]float32, c.scales), quant.Floats(x), 0)
+		_, err := quant.Quantize(quant.Floats(x), c.shape, quant.Config{Type: quant.Int8, Block: c.block})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
+	}
+	x := []float32{math.MaxFloat32 / 128, 1}
+	values := make([]float32, 2)
+	mustQuantize(t, quant.Floats(x), []int{1, 2}, quant.Config{Type: quant.Int8}).Dequantize(values, 0)
+	if math.IsInf(float64(values[0]), 0) || values[1] != 0 {
+		t.Errorf("%v became %v", x, values)
 	}
 }
 
 func BenchmarkRows(b *testing.B) {
 	const columns = 4096
 	data, _ := encoded(normal(benchElements), quant.BFloat16)
-	q, scales := make([]int8, benchElements), make([]float32, benchElements/columns)
+	shape := []int{benchElements / columns, columns}
 	for _, workers := range []int{1, 2} {
 		b.Run(fmt.Sprintf("quantize/bfloat16/workers=%d", workers), func(b *testing.B) {
 			for b.Loop() {
-				if err := quant.QuantizeRows(q, scales, quant.Bytes(data, quant.BFloat16), workers); err != nil {
-					b.Fatal(err)
-				}
+				mustQuantize(b, quant.Bytes(data, quant.BFloat16), shape, quant.Config{Type: quant.Int8, Workers: workers})
 			}
 			perElement(b, benchElements)
 		})
 	}
+	q := mustQuantize(b, quant.Bytes(data, quant.BFloat16), shape, quant.Config{Type: quant.Int8})
 	b.Run("dequantize/float32", func(b *testing.B) {
 		dst := make([]float32, columns)
 		for b.Loop() {
-			quant.DequantizeRows(dst, q[:columns], scales[:1])
+			q.Dequantize(dst, 0)
 		}
 		perElement(b, columns)
 	})

@@ -57,7 +57,7 @@ func decodeState(text []byte) (state, error) {
 	}
 	r := stateReader{fields: fields}
 	s := state{
-		kind:  Type(r.name("quant_type", typeNames[:])),
+		kind:  Type(r.name("quant_type", fourBits)),
 		block: r.int("blocksize"),
 		dtype: DType(r.name("dtype", dtypeNames[:])),
 	}

@@ -11,12 +11,21 @@ import (
 )
 
 // A Part is one of the tensors that hold a quantised weight in a checkpoint. A
-// weight called NAME has the parts NAME, NAME.absmax, NAME.quant_map and so on.
+// 4-bit weight called NAME has the parts NAME, NAME.absmax, NAME.quant_map and so
+// on; one of Int8, called X.weight, has X.weight, X.SCB and X.weight_format.
 type Part struct {
-	Suffix string // of the weight's name: "" or ".absmax", for example
-	DType  string // as safetensors spells it: "U8" or "F32"
+	Suffix string // "" or ".absmax", for example
+	DType  string // as safetensors spells it: "U8", "I8" or "F32"
 	Shape  []int
 	Data   []byte // little-endian
+}
+
+// Name returns the part's name in a checkpoint.
+func (p Part) Name(weight string) string {
+	if p.Suffix == rowScalesSuffix || p.Suffix == layoutSuffix {
+		weight = strings.TrimSuffix(weight, weightSuffix)
+	}
+	return weight + p.Suffix
 }
 
 // The suffixes of bitsandbytes. The state's ends in the type's name.
@@ -27,28 +36,40 @@ const (
 	nestedSuffix    = ".nested_absmax"
 	nestedMapSuffix = ".nested_quant_map"
 	stateSuffix     = ".quant_state.bitsandbytes__"
+	rowScalesSuffix = ".SCB"
+	layoutSuffix    = ".weight_format"
+
+	weightSuffix = ".weight"
 )
 
 var suffixes = []string{
 	scalesSuffix, valuesSuffix, nestedSuffix, nestedMapSuffix,
 	stateSuffix + typeNames[NF4], stateSuffix + typeNames[FP4],
+	rowScalesSuffix, layoutSuffix,
 }
 
-// Suffix returns what a tensor's name adds to the weight's where it is one of the
-// parts of a quantised weight, and whether it is. The packed codes themselves have
-// the weight's name and no suffix.
-func Suffix(name string) (suffix string, ok bool) {
+// PartOf returns the weight that a tensor of that name is a part of, and the part's
+// suffix, if it is one. The codes themselves have the weight's name and no suffix:
+// they are not told from any other tensor.
+func PartOf(name string) (weight, suffix string, ok bool) {
 	for _, s := range suffixes {
-		if strings.HasSuffix(name, s) {
-			return s, true
+		if weight, ok = strings.CutSuffix(name, s); !ok {
+			continue
 		}
+		if s == rowScalesSuffix || s == layoutSuffix {
+			weight += weightSuffix
+		}
+		return weight, s, true
 	}
-	return "", false
+	return "", "", false
 }
 
 // Parts returns the tensors that bitsandbytes stores for t, byte for byte. They
 // share its memory where they can.
 func (t *Tensor) Parts() []Part {
+	if t.Type == Int8 {
+		return t.rowParts()
+	}
 	s := state{kind: t.Type, block: t.Block, dtype: t.DType, shape: t.Shape, double: t.Scales.Double(), offset: t.Scales.Offset}
 	text, values := s.text(), t.Type.Values()
 	parts := []Part{
@@ -74,7 +95,8 @@ func floatPart(suffix string, v []float32) Part {
 
 // FromParts returns the tensor that parts, in any order, hold. It shares the
 // memory of the packed codes and of doubly quantised scales. The packed codes may
-// be stored as any type (bitsandbytes: quant_storage): their bytes count.
+// be stored as any type (bitsandbytes: quant_storage): their bytes count. What type
+// the elements of Int8 had is not stored: DType is Float32 then.
 //
 // The error names every fault: a part that is missing, unknown, twice there, of
 // the wrong type or size, a value that is no number, a table that is not the
@@ -83,6 +105,9 @@ func FromParts(parts []Part) (*Tensor, error) {
 	r, err := newPartReader(parts)
 	if err != nil {
 		return nil, err
+	}
+	if r.hasRows() {
+		return r.rowTensor()
 	}
 	s, err := r.state()
 	if err != nil {
@@ -153,7 +178,7 @@ func (r *partReader) take(suffix, dtype string) (Part, bool) {
 // state reads the part whose suffix names the same type as the JSON in it.
 func (r *partReader) state() (state, error) {
 	var found []string
-	for _, name := range typeNames {
+	for _, name := range fourBits {
 		if _, ok := r.parts[stateSuffix+name]; ok {
 			found = append(found, name)
 		}

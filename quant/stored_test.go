@@ -17,8 +17,8 @@ const stored = "testdata/stored.safetensors"
 // partsOf returns the tensors of a file that belong to a weight.
 func partsOf(f *safetensors.File, weight string) (parts []quant.Part) {
 	for _, name := range f.Names() {
-		suffix, found := strings.CutPrefix(name, weight)
-		if !found || suffix != "" && suffix[0] != '.' {
+		of, suffix, _ := quant.PartOf(name)
+		if of != weight && name != weight {
 			continue
 		}
 		x, _ := f.Tensor(name)
@@ -30,8 +30,8 @@ func partsOf(f *safetensors.File, weight string) (parts []quant.Part) {
 // quantisedWeights returns the names of the weights in a file that have a state.
 func quantisedWeights(f *safetensors.File) (names []string) {
 	for _, name := range f.Names() {
-		if suffix, ok := quant.Suffix(name); ok && strings.HasPrefix(suffix, ".quant_state") {
-			names = append(names, strings.TrimSuffix(name, suffix))
+		if weight, suffix, _ := quant.PartOf(name); strings.HasPrefix(suffix, ".quant_state") {
+			names = append(names, weight)
 		}
 	}
 	return names
@@ -216,14 +216,21 @@ func TestStateOffset(t *testing.T) {
 	}
 }
 
-func TestSuffix(t *testing.T) {
-	for name, want := range map[string]string{
-		"a.weight": "", "a.weight.absmax": ".absmax", "a.weight.quant_map": ".quant_map", "a.weight.nested_absmax": ".nested_absmax",
-		"a.weight.nested_quant_map": ".nested_quant_map", "a.weight.quant_state.bitsandbytes__fp4": ".quant_state.bitsandbytes__fp4",
+func TestPartOf(t *testing.T) {
+	for _, suffix := range []string{
+		".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", ".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4",
+		".SCB", ".weight_format",
 	} {
-		if got, ok := quant.Suffix(name); got != want || ok != (want != "") {
-			t.Errorf("%s: %q, %v", name, got, ok)
+		name := quant.Part{Suffix: suffix}.Name("a.weight")
+		if weight, got, ok := quant.PartOf(name); weight != "a.weight" || got != suffix || !ok {
+			t.Errorf("%s: %q, %q, %v", name, weight, got, ok)
 		}
+	}
+	if weight, suffix, ok := quant.PartOf("a.weight"); ok {
+		t.Errorf("a.weight is part %q of %q", suffix, weight)
+	}
+	if name := (quant.Part{Suffix: ".SCB"}).Name("a.weight"); name != "a.SCB" {
+		t.Error(name)
 	}
 }
 

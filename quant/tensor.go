@@ -7,24 +7,24 @@ import (
 	"math/bits"
 )
 
-// A Tensor is a tensor in 4 bits an element, as bitsandbytes holds it. Its
-// methods that read may be called from many goroutines.
+// A Tensor is a quantised tensor, as bitsandbytes holds it. Its methods that read
+// may be called from many goroutines.
 type Tensor struct {
 	Type  Type
-	Block int   // elements of a block: a power of two from 32 to 4096
+	Block int   // elements that share a scale: a power of two from 32 to 4096, or a row of Int8
 	DType DType // of the elements before they were quantised
 	Shape []int
 
-	Packed []byte // two codes a byte, the first in the high half
-	Scales Scales
+	Packed []byte // two codes a byte, the first in the high half; of Int8 one, in two's complement
+	Scales Scales // of Int8 plain
 }
 
 // A Config says how to quantise. Its zero value is QLoRA's way: NF4 in blocks of
 // 64 with doubly quantised scales.
 type Config struct {
 	Type        Type
-	Block       int  // 0: 64
-	PlainScales bool // keep the scales in float32
+	Block       int  // of a 4-bit type; 0: 64
+	PlainScales bool // keep the scales of a 4-bit type in float32
 	Workers     int  // goroutines; 0: one a processor
 }
 
@@ -32,9 +32,13 @@ type Config struct {
 func (c Config) Validate() error {
 	var faults []error
 	if !c.Type.valid() {
-		faults = append(faults, fmt.Errorf("quant: %v is no 4-bit type; NF4 and FP4 are", c.Type))
+		faults = append(faults, fmt.Errorf("quant: %v is no type; NF4, FP4 and Int8 are", c.Type))
 	}
-	if c.Block != 0 && !validBlock(c.Block) {
+	switch {
+	case c.Block == 0:
+	case c.Type == Int8:
+		faults = append(faults, fmt.Errorf("quant: block of %d elements; int8 has a scale a row, leave Block 0", c.Block))
+	case !validBlock(c.Block):
 		faults = append(faults, fmt.Errorf("quant: block of %d elements; want a power of two from %d to %d", c.Block, minBlock, maxBlock))
 	}
 	return errors.Join(faults...)
@@ -53,10 +57,19 @@ func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
 	if err := x.check(n); err != nil {
 		return nil, fmt.Errorf("%w: a tensor of shape %v", err, shape)
 	}
-	t := &Tensor{Type: c.Type, Block: c.Block, DType: x.dtype, Shape: append([]int(nil), shape...), Packed: make([]byte, ceil(n, 2))}
+	t := &Tensor{Type: c.Type, Block: c.Block, DType: x.dtype, Shape: append([]int(nil), shape...)}
+	if c.Type == Int8 {
+		t.Block = shape[len(shape)-1]
+		t.Packed, t.Scales.Plain = make([]byte, n), make([]float32, n/t.Block)
+		if err := encodeRows(t.Packed, t.Scales.Plain, x, t.Block, c.Workers); err != nil {
+			return nil, err
+		}
+		return t, nil
+	}
 	if t.Block == 0 {
 		t.Block = 64
 	}
+	t.Packed = make([]byte, ceil(n, 2))
 	plain := make([]float32, ceil(n, t.Block))
 	if err := encode(t.Packed, plain, x, t.Type, t.Block, c.Workers); err != nil {
 		return nil, err
@@ -73,6 +86,9 @@ func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
 
 // Config returns the configuration that quantises another tensor as t is.
 func (t *Tensor) Config() Config {
+	if t.Type == Int8 {
+		return Config{Type: Int8}
+	}
 	return Config{Type: t.Type, Block: t.Block, PlainScales: !t.Scales.Double()}
 }
 
@@ -88,6 +104,10 @@ func (t *Tensor) Len() int {
 // Dequantize writes elements [from, from+len(dst)) of the flattened tensor to dst,
 // on the calling goroutine.
 func (t *Tensor) Dequantize(dst []float32, from int) {
+	if t.Type == Int8 {
+		t.dequantizeRows(dst, from)
+		return
+	}
 	var products [16]float32
 	for len(dst) > 0 {
 		r := t.run(from, len(dst))
@@ -102,6 +122,10 @@ func (t *Tensor) Dequantize(dst []float32, from int) {
 // DequantizeBF16 is [Tensor.Dequantize] with each element rounded to bfloat16, to
 // nearest, ties to even.
 func (t *Tensor) DequantizeBF16(dst []uint16, from int) {
+	if t.Type == Int8 {
+		t.dequantizeRowsBF16(dst, from)
+		return
+	}
 	var products [16]uint16
 	for len(dst) > 0 {
 		r := t.run(from, len(dst))
@@ -123,7 +147,8 @@ func (t *Tensor) DequantizeAll(dst []float32, workers int) {
 	})
 }
 
-// A run is n neighbouring elements of one block, the first at place within.
+// A run is n neighbouring elements of one block of 4-bit codes, the first at place
+// within.
 type run struct {
 	packed    []byte // of the block
 	scale     float32

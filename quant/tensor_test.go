@@ -159,7 +159,7 @@ func TestQuantizeRefuses(t *testing.T) {
 		{0, 0, nil, quant.Config{}, "without dimensions"},
 		{0, 0, []int{300}, quant.Config{Block: 48}, "block of 48 elements; want a power of two from 32 to 4096"},
 		{0, 0, []int{300}, quant.Config{Block: 16}, "block of 16 elements"},
-		{0, 0, []int{300}, quant.Config{Block: 8192, Type: 7}, "Type(7) is no 4-bit type; NF4 and FP4 are\nquant: block of 8192"},
+		{0, 0, []int{300}, quant.Config{Block: 8192, Type: 7}, "Type(7) is no type; NF4, FP4 and Int8 are\nquant: block of 8192"},
 	} {
 		x := normal(300)
 		x[c.at] += c.bad
@@ -235,7 +235,7 @@ func TestDequantizeAllocatesNothing(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for _, name := range []string{"nf4", "fp4"} {
+	for _, name := range []string{"nf4", "fp4", "int8"} {
 		if kind, err := quant.ParseType(name); err != nil || kind.String() != name {
 			t.Errorf("%s: %v, %v", name, kind, err)
 		}

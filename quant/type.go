@@ -6,18 +6,23 @@ import (
 	"strings"
 )
 
-// A Type is a table of 16 values between -1 and 1.
+// A Type says what the codes of a tensor are.
 type Type uint8
 
-// The 4-bit types of bitsandbytes.
+// The types of bitsandbytes. A 4-bit one is a table of 16 values between -1 and 1.
 const (
 	// NF4 has the quantiles of a normal distribution (QLoRA, appendix E).
 	NF4 Type = iota
 	// FP4 is a float with a sign, two bits of exponent and one of fraction.
 	FP4
+	// Int8 has the integers from -127 to 127, over 127, and a scale a row (LLM.int8).
+	Int8
 )
 
-var typeNames = [...]string{NF4: "nf4", FP4: "fp4"}
+var typeNames = [...]string{NF4: "nf4", FP4: "fp4", Int8: "int8"}
+
+// fourBits has the names of the 4-bit types.
+var fourBits = typeNames[:Int8]
 
 var typeValues = [...][16]float32{
 	NF4: {
@@ -39,7 +44,7 @@ var typeOrders = [...][16]uint8{
 	FP4: {11, 10, 13, 12, 15, 14, 9, 0, 8, 1, 6, 7, 4, 5, 2, 3},
 }
 
-// ParseType returns the type that bitsandbytes calls by that name, "nf4" or "fp4".
+// ParseType returns the type of that name: "nf4", "fp4" or "int8".
 func ParseType(name string) (Type, error) {
 	i, err := lookup(typeNames[:], name)
 	if err != nil {
@@ -56,7 +61,7 @@ func lookup(names []string, name string) (int, error) {
 	return i, nil
 }
 
-// String returns bitsandbytes' name of the type.
+// String returns the name of the type.
 func (t Type) String() string {
 	if !t.valid() {
 		return fmt.Sprintf("Type(%d)", uint8(t))
@@ -66,7 +71,7 @@ func (t Type) String() string {
 
 func (t Type) valid() bool { return int(t) < len(typeNames) }
 
-// Values returns the value of each code.
+// Values returns the value of each code of a 4-bit type.
 func (t Type) Values() [16]float32 { return typeValues[t] }
 
 // midpoints returns the bounds between neighbouring values, rounded to float32.

@@ -32,7 +32,7 @@ type Config struct {
 	Smoothing   float64 // label smoothing: share of the target's probability that all tokens split
 	Penalty     float64 // weight of the squared logarithm of softmax's denominator (z-loss), such as 1e-4
 	Noise       float64 // NEFTune's alpha, the size of noise on the embeddings, such as 5
-	MergeAware  float64 // share of the steps, the last ones, that train the merged 4-bit model: lora.Adapter.SetMergeAware
+	MergeAware  float64 // share of the steps, the last ones, that train the merged, quantised model: lora.Adapter.SetMergeAware
 	NoShuffle   bool    // take the samples in their order
 	NoRecompute bool    // keep all activations instead of computing them again
 	Seed        uint64  // order of samples and dropout

@@ -23,7 +23,7 @@ func setMergeAware(m *model.Model, on bool) error {
 		}
 	}
 	if on && !found {
-		return errors.New("train: merge-aware training needs an adapter to merge: attach one to a base in 4 bits")
+		return errors.New("train: merge-aware training needs an adapter to merge: attach one to a quantised base")
 	}
 	return nil
 }

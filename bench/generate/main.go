@@ -20,7 +20,7 @@ func main() {
 	log.SetFlags(0)
 	dir := flag.String("model", "", "`folder` of the model")
 	device := flag.String("device", "cpu", "device, such as cpu:2,float32")
-	quantize := flag.String("quantize", "", "quantise the linear layers while loading: nf4 or fp4")
+	quantize := flag.String("quantize", "", "quantise the linear layers while loading: nf4, fp4 or int8")
 	prompt := flag.Int("prompt", 512, "tokens of the prompt")
 	tokens := flag.Int("tokens", 64, "tokens after it")
 	rounds := flag.Int("rounds", 3, "rounds")

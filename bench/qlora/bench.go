@@ -23,13 +23,9 @@ type bench struct {
 	merged string // directory for a merged model
 }
 
-// open opens a model, in NF4 if asked to.
-func (b *bench) open(dir string, nf4 bool) (*model.Model, error) {
-	var o model.Options
-	if nf4 {
-		o.Quantize = &quant.Config{}
-	}
-	return model.OpenWith(b.dev, dir, o)
+// open opens a model, quantised as c says, if it says anything.
+func (b *bench) open(dir string, c *quant.Config) (*model.Model, error) {
+	return model.OpenWith(b.dev, dir, model.Options{Quantize: c})
 }
 
 // sets returns the records in the tokens of m: those to learn from, and those
@@ -57,7 +53,7 @@ func (b *bench) train(e *experiment) error {
 	if text, err := os.ReadFile(curve); err == nil {
 		return json.Unmarshal(text, &e.curve)
 	}
-	m, err := b.open(*dir, e.nf4)
+	m, err := b.open(*dir, e.base)
 	if err != nil {
 		return err
 	}
@@ -99,12 +95,12 @@ func (e *experiment) run(m *model.Model, set data.List) error {
 
 // base prints the losses of the base itself.
 func (b *bench) base() error {
-	for _, nf4 := range []bool{false, true} {
-		l, err := b.lossOf(*dir, nf4)
+	for name, c := range map[string]*quant.Config{"as stored": nil, "nf4": nf4, "int8": int8s} {
+		l, err := b.lossOf(*dir, c)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("base, NF4 %v: %.4f\n", nf4, l)
+		fmt.Printf("base, %s: %.4f\n", name, l)
 	}
 	return nil
 }
@@ -112,27 +108,27 @@ func (b *bench) base() error {
 // measure evaluates an experiment's adapter on its base, and merged each way.
 func (b *bench) measure(e *experiment) error {
 	var errs []error
-	eval := func(loss *float64, nf4 bool, merge func(*lora.Adapter) error) {
+	eval := func(loss *float64, base *quant.Config, merge func(*lora.Adapter) error) {
 		var err error
-		*loss, err = b.eval(e, nf4, merge)
+		*loss, err = b.eval(e, base, merge)
 		errs = append(errs, err)
 	}
-	eval(&e.adapted, e.nf4, func(*lora.Adapter) error { return nil })
-	eval(&e.training, true, (*lora.Adapter).MergeDense)
-	eval(&e.into4, true, (*lora.Adapter).Merge)
-	eval(&e.dense, false, (*lora.Adapter).Merge)
+	eval(&e.adapted, e.base, func(*lora.Adapter) error { return nil })
+	eval(&e.training, e.quantized(), (*lora.Adapter).MergeDense)
+	eval(&e.again, e.quantized(), (*lora.Adapter).Merge)
+	eval(&e.dense, nil, (*lora.Adapter).Merge)
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	var err error
-	e.dense4, err = b.lossOf(b.merged, true)
+	e.denseAgain, err = b.lossOf(b.merged, e.quantized())
 	return err
 }
 
 // eval merges an adapter into the base and returns the loss. It leaves a merged
 // dense base behind, as a checkpoint.
-func (b *bench) eval(e *experiment, nf4 bool, merge func(*lora.Adapter) error) (float64, error) {
-	m, err := b.open(*dir, nf4)
+func (b *bench) eval(e *experiment, base *quant.Config, merge func(*lora.Adapter) error) (float64, error) {
+	m, err := b.open(*dir, base)
 	if err != nil {
 		return 0, err
 	}
@@ -144,7 +140,7 @@ func (b *bench) eval(e *experiment, nf4 bool, merge func(*lora.Adapter) error) (
 	if err := merge(a); err != nil {
 		return 0, err
 	}
-	if !nf4 && m.Blocks[0].MLP.Up.Delta == nil {
+	if base == nil && m.Blocks[0].MLP.Up.Delta == nil {
 		if err := errors.Join(os.RemoveAll(b.merged), m.Save(b.merged)); err != nil {
 			return 0, err
 		}
@@ -152,8 +148,8 @@ func (b *bench) eval(e *experiment, nf4 bool, merge func(*lora.Adapter) error) (
 	return loss(m)
 }
 
-func (b *bench) lossOf(dir string, nf4 bool) (float64, error) {
-	m, err := b.open(dir, nf4)
+func (b *bench) lossOf(dir string, c *quant.Config) (float64, error) {
+	m, err := b.open(dir, c)
 	if err != nil {
 		return 0, err
 	}

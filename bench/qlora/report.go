@@ -4,25 +4,35 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // An experiment is one run and what came of it. The losses are means over the
 // labels of the held-out records, in nats.
 type experiment struct {
-	name     string
-	nf4      bool
-	aware    float64   // share of merge-aware steps
-	rate     float64   // peak learning rate; train's own if 0
-	curve    []float64 // loss of each step
-	adapted  float64   // the adapter on its base
-	training float64   // merged into the values of the 4-bit base
-	into4    float64   // the same, quantised again
-	dense    float64   // merged into the dense base
-	dense4   float64   // the same, quantised
+	name       string
+	base       *quant.Config // nil for the base as stored
+	aware      float64       // share of merge-aware steps
+	rate       float64       // peak learning rate; train's own if 0
+	curve      []float64     // loss of each step
+	adapted    float64       // the adapter on its base
+	training   float64       // merged into the values of the quantised base
+	again      float64       // the same, quantised again
+	dense      float64       // merged into the dense base
+	denseAgain float64       // the same, quantised
+}
+
+// quantized returns how the merged model is quantised: as the base, or in NF4.
+func (e *experiment) quantized() *quant.Config {
+	if e.base == nil {
+		return nf4
+	}
+	return e.base
 }
 
 func (e *experiment) row() string {
-	return fmt.Sprintf("| %s | %.4f | %.4f | %.4f | %.4f | %.4f | %.4f |", e.name, e.lately(50), e.adapted, e.training, e.into4, e.dense, e.dense4)
+	return fmt.Sprintf("| %s | %.4f | %.4f | %.4f | %.4f | %.4f | %.4f |", e.name, e.lately(50), e.adapted, e.training, e.again, e.dense, e.denseAgain)
 }
 
 // lately returns the mean loss of the last n steps.
@@ -36,7 +46,7 @@ func (e *experiment) lately(n int) (mean float64) {
 
 func table() string {
 	var b strings.Builder
-	b.WriteString("| run | training, last 50 steps | adapter on its base | merged, training | merged, 4bit | merged, dense | merged dense, then quantised |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| run | training, last 50 steps | adapter on its base | merged, training | merged, quantised again | merged, dense | merged dense, then quantised |\n|---|---|---|---|---|---|---|\n")
 	for _, e := range runs {
 		fmt.Fprintln(&b, e.row())
 	}
@@ -75,7 +85,7 @@ const (
 
 // writeSVG draws the first two experiments, means of ten steps a point.
 func writeSVG(path string) error {
-	shown := runs[:2]
+	shown := runs[:min(2, len(runs))]
 	low, high := bounds(shown)
 	y := func(loss float64) float64 { return top + plotDepth*(high-loss)/(high-low) }
 	var b strings.Builder

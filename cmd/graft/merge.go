@@ -23,12 +23,13 @@ var mergeCommand = command{
 		"  training  into the values that the 4-bit base stands for: what training saw, dense\n" +
 		"  dense4    the dense way, then quantised: small\n" +
 		"  4bit      the training way, quantised again: for adapters trained with --merge-aware;\n" +
-		"            what others have learned is mostly smaller than the steps of 4 bits, and lost",
+		"            what others have learned is mostly smaller than the steps of 4 bits, and lost\n\n" +
+		"For one that was trained on an int8 base the last two are dense8 and 8bit.",
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
 		m := &merging{}
 		m.source.flags(f, "`DIR` of the adapter")
 		f.StringVar(&m.out, "out", "", "`DIR` for the merged model")
-		f.StringVar(&m.into, "into", "", "`WAY` to merge: dense, training, dense4 or 4bit (dense for a dense base, else training)")
+		f.StringVar(&m.into, "into", "", "`WAY` to merge: dense, training, dense4 or 4bit, dense8 or 8bit (dense for a dense base, else training)")
 		f.StringVar(&m.text, "text", "", "`FILE` of text to measure the ways on, before anything is written")
 		return m.run
 	},
@@ -40,13 +41,22 @@ type merging struct {
 	out, into, text string
 }
 
-// A way to merge, and the base that it starts from.
+// The ways to merge, by what is written: what quantises has two names, of either
+// number of bits.
 const (
 	intoDense    = "dense"
 	intoTraining = "training"
 	intoDense4   = "dense4"
+	intoDense8   = "dense8"
 	into4bit     = "4bit"
+	into8bit     = "8bit"
 )
+
+// startsDense reports whether a way starts from the dense base.
+func startsDense(way string) bool { return way == intoDense || way == intoDense4 || way == intoDense8 }
+
+// endsQuantized reports whether what a way writes is quantised.
+func endsQuantized(way string) bool { return way != intoDense && way != intoTraining }
 
 func (m *merging) run(_ context.Context, s streams, args []string) error {
 	if err := noArguments(args); err != nil {
@@ -78,12 +88,15 @@ func (m *merging) ways() ([]string, error) {
 		return nil, err
 	}
 	defer o.close()
-	quantized := o.model.Blocks[0].Attention.Q.W.Format.Quantized()
 	ways, preferred := []string{intoDense}, intoDense
-	if quantized {
-		ways, preferred = []string{intoTraining, into4bit}, intoTraining
+	if f := o.model.Blocks[0].Attention.Q.W.Format; f.Quantized() {
+		again, denseAgain := into4bit, intoDense4
+		if f == kernels.Int8 {
+			again, denseAgain = into8bit, intoDense8
+		}
+		ways, preferred = []string{intoTraining, again}, intoTraining
 		if m.quantize != "" {
-			ways = []string{intoDense, intoTraining, intoDense4, into4bit} // --model is the dense checkpoint
+			ways = []string{intoDense, intoTraining, denseAgain, again} // --model is the dense checkpoint
 		}
 	}
 	if m.into == "" {
@@ -100,7 +113,7 @@ func (m *merging) ways() ([]string, error) {
 // write writes the merged model: a dense one tensor by tensor, a quantised one
 // from memory.
 func (m *merging) write() error {
-	if m.into == into4bit || m.into == intoDense4 {
+	if endsQuantized(m.into) {
 		o, err := m.merged(m.into)
 		if err != nil {
 			return err
@@ -117,7 +130,7 @@ func (m *merging) write() error {
 // base opens the base that a way starts from, with the adapter.
 func (m *merging) base(way string) (opened, error) {
 	from := m.source
-	if way == intoDense || way == intoDense4 {
+	if startsDense(way) {
 		from.quantize = ""
 	}
 	return from.open()
@@ -133,7 +146,7 @@ func (m *merging) merged(way string) (opened, error) {
 	if way == intoTraining {
 		merge = o.adapter.MergeDense
 	}
-	if err = merge(); err == nil && way == intoDense4 {
+	if err = merge(); err == nil && startsDense(way) && endsQuantized(way) {
 		err = m.requantize(o.model)
 	}
 	if err != nil {

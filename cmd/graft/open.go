@@ -19,7 +19,7 @@ func (s *source) flags(f *flag.FlagSet, adapter string) {
 	if adapter != "" {
 		f.StringVar(&s.adapter, "adapter", "", adapter)
 	}
-	f.StringVar(&s.quantize, "quantize", s.quantize, "load the base in 4 bits: `TYPE` nf4 or fp4")
+	f.StringVar(&s.quantize, "quantize", s.quantize, "load the base in 4 or 8 bits: `TYPE` nf4, fp4 or int8")
 	f.StringVar(&s.device, "device", "", "`NAME` of the device: cpu, or cpu:N for N workers; the best one if not given")
 }
 
@@ -59,7 +59,7 @@ func (s *source) options() (model.Options, error) {
 	}
 	t, err := quant.ParseType(s.quantize)
 	if err != nil {
-		return model.Options{}, usagef("--quantize %s: nf4 or fp4", s.quantize)
+		return model.Options{}, usagef("--quantize %s: nf4, fp4 or int8", s.quantize)
 	}
 	return model.Options{Quantize: &quant.Config{Type: t}}, nil
 }

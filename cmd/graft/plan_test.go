@@ -21,6 +21,7 @@ func TestPlan(t *testing.T) {
 	}{
 		{nil, []string{"11.3M parameters train; 2048 tokens at once, activations computed again", "weights bf16", "2.471 GB", "adapter", "45.09 MB", "in all", "free on cpu"}},
 		{[]string{"--quantize", "nf4", "--no-recompute"}, []string{"weights nf4", "activations kept", "525.3 MB"}},
+		{[]string{"--quantize", "int8"}, []string{"weights int8", "974.6 MB"}},
 		{[]string{"--full", "--memory", "40GB"}, []string{"1.24B parameters train", "weights in float32", "free on a GPU of 40GB"}},
 		{[]string{"--auto", "--memory", "5GB"}, []string{"activations computed again on the way back", "tokens at once fit with activations kept"}},
 	} {

@@ -10,6 +10,12 @@ import (
 // A base quantised once and one quantised while loading train alike, and the
 // adapter merges every way that is open to the base.
 func TestQLoRA(t *testing.T) {
+	for quantize, bits := range map[string]string{"nf4": "4", "int8": "8"} {
+		t.Run(quantize, func(t *testing.T) { testQLoRA(t, quantize, bits) })
+	}
+}
+
+func testQLoRA(t *testing.T, quantize, bits string) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	for name, text := range map[string]string{
@@ -19,10 +25,13 @@ func TestQLoRA(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(t, "quantize", "--model", storiesDir, "--out", in("nf4"))
+	out, _ := must(t, "quantize", "--model", storiesDir, "--quantize", quantize, "--out", in("small"))
+	if want := in("small") + ": in " + quantize + "\n"; out != want {
+		t.Errorf("quantize prints %q, want %q", out, want)
+	}
 	settings := []string{"--data", in("data.jsonl"), "--steps", "4", "--lr", "0.01", "--merge-aware", "0.5", "--no-snapshots"}
-	must(t, append([]string{"train", "--model", storiesDir, "--quantize", "nf4", "--out", in("a")}, settings...)...)
-	must(t, append([]string{"train", "--model", in("nf4"), "--out", in("b")}, settings...)...)
+	must(t, append([]string{"train", "--model", storiesDir, "--quantize", quantize, "--out", in("a")}, settings...)...)
+	must(t, append([]string{"train", "--model", in("small"), "--out", in("b")}, settings...)...)
 	if !same(t, in("a/adapter_model.safetensors"), in("b/adapter_model.safetensors")) {
 		t.Error("the adapters differ")
 	}
@@ -32,10 +41,10 @@ func TestQLoRA(t *testing.T) {
 		ways      int // that are measured
 		quantized bool
 	}{
-		{"dense", []string{storiesDir, "--quantize", "nf4"}, 4, false},
-		{"training", []string{storiesDir, "--quantize", "nf4"}, 4, false},
-		{"dense4", []string{storiesDir, "--quantize", "nf4"}, 4, true},
-		{"4bit", []string{in("nf4")}, 2, true},
+		{"dense", []string{storiesDir, "--quantize", quantize}, 4, false},
+		{"training", []string{storiesDir, "--quantize", quantize}, 4, false},
+		{"dense" + bits, []string{storiesDir, "--quantize", quantize}, 4, true},
+		{bits + "bit", []string{in("small")}, 2, true},
 	} {
 		args := append([]string{"merge", "--adapter", in("a"), "--out", in(c.into), "--into", c.into, "--text", in("sample.txt"), "--model"}, c.base...)
 		out, _ := must(t, args...)
@@ -48,7 +57,7 @@ func TestQLoRA(t *testing.T) {
 		}
 		must(t, "generate", "--model", in(c.into), "--prompt", "Once upon a time", "--max-tokens", "3")
 	}
-	if code, _, message := graft(t, "", "merge", "--model", in("nf4"), "--adapter", in("a"), "--out", in("x"), "--into", "dense"); code != 2 || !strings.Contains(message, "can be merged training, 4bit") {
+	if code, _, message := graft(t, "", "merge", "--model", in("small"), "--adapter", in("a"), "--out", in("x"), "--into", "dense"); code != 2 || !strings.Contains(message, "can be merged training, "+bits+"bit") {
 		t.Errorf("exit %d: %s", code, message)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 var quantizeCommand = command{
-	name: "quantize", arguments: "--model DIR --out DIR [--quantize nf4]", summary: "write a model in 4 bits, as bitsandbytes does",
+	name: "quantize", arguments: "--model DIR --out DIR [--quantize nf4]", summary: "write a model in 4 or 8 bits, as bitsandbytes does",
 	details: "Quantises the linear layers of a model, all but the head, and writes the checkpoint\n" +
 		"that transformers opens with bitsandbytes, and that graft opens at once.",
 	prepare: func(f *flag.FlagSet) func(context.Context, streams, []string) error {
@@ -39,6 +39,6 @@ func (q *quantizing) run(_ context.Context, s streams, args []string) error {
 	if err := o.model.Save(q.out); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s: %s in 4 bits\n", q.out, q.quantize)
+	fmt.Fprintf(s.out, "%s: in %s\n", q.out, q.quantize)
 	return nil
 }

@@ -56,7 +56,7 @@ func (v *viewer) method() string {
 		c = v.of.adapter.Config
 	}
 	if v.quantize != "" {
-		kind = "QLoRA on " + v.quantize
+		kind += " on " + v.quantize
 	}
 	return fmt.Sprintf("%s of rank %d, alpha %v", kind, c.Rank, c.Alpha)
 }

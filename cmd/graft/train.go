@@ -68,7 +68,7 @@ func (t *training) flags(f *flag.FlagSet) {
 	f.Float64Var(&t.warmup, "warmup", 0.03, "share of the steps in which the rate rises")
 	f.Float64Var(&t.clip, "clip", 1, "largest norm of the gradient; 0 for any")
 	f.Float64Var(&t.config.WeightDecay, "weight-decay", 0, "weight decay, decoupled but with sgd")
-	f.Float64Var(&t.config.MergeAware, "merge-aware", 0, "`SHARE` of the steps, the last ones, that train the model as merged into 4 bits; 1 for all")
+	f.Float64Var(&t.config.MergeAware, "merge-aware", 0, "`SHARE` of the steps, the last ones, that train the model as merged into its quantised form; 1 for all")
 	f.BoolVar(&t.config.NoRecompute, "no-recompute", false, "keep all activations: faster, more memory")
 	f.BoolVar(&t.auto, "auto", false, "choose --micro-tokens and --no-recompute by the memory there is")
 	f.BoolVar(&t.config.NoShuffle, "no-shuffle", false, "take the records in their order")

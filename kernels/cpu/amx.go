@@ -33,7 +33,7 @@ func (g *gemm) usesAMX() bool { return g.bf16 && g.simd.amxBF16 != nil }
 // tilesAMX runs the matrix unit over a region: 32 rows and columns at a time,
 // straight into the result where it has as many.
 func (g *gemm) tilesAMX(a, b []float32, r region, units int, acc bool) {
-	if g.m <= panel && g.alpha == 1 {
+	if g.m <= panel && (g.alpha == 1 || !acc) {
 		g.rowsAMX(a, b, r, units, acc)
 		return
 	}
@@ -44,12 +44,12 @@ func (g *gemm) tilesAMX(a, b []float32, r region, units int, acc bool) {
 		done := 0
 		if g.alpha == 1 && rows == 2*panel {
 			if pairs := r.n / (2 * panel); pairs > 0 {
-				g.simd.amxBF16(ceil(units, panel), a0, a1, unsafe.Pointer(&b[0]), g.width*4, pairs, unsafe.Pointer(&g.c[i*panel*g.ldc+r.n0]), g.ldc*4, flag(acc))
+				g.simd.amxBF16(ceil(units, panel), a0, a1, unsafe.Pointer(&b[0]), g.stride*4, pairs, unsafe.Pointer(&g.c[i*panel*g.ldc+r.n0]), g.ldc*4, flag(acc))
 				done = pairs * 2 * panel
 			}
 		}
 		if done < r.n {
-			g.edgeAMX(a0, a1, b[done/panel*g.width:], i*panel, rows, r.n0+done, r.n-done, units, acc)
+			g.edgeAMX(a0, a1, b[done/panel*g.stride:], i*panel, rows, r.n0+done, r.n-done, units, acc)
 		}
 	}
 }
@@ -64,7 +64,7 @@ func (g *gemm) edgeAMX(a0, a1 unsafe.Pointer, b []float32, row, rows, col, cols,
 	for i := 0; i < rows && add; i++ {
 		copy(c[i*ld:][:cols], g.c[(row+i)*g.ldc+col:])
 	}
-	g.simd.amxBF16(ceil(units, panel), a0, a1, unsafe.Pointer(&b[0]), g.width*4, ld/(2*panel), unsafe.Pointer(&c[0]), ld*4, flag(add))
+	g.simd.amxBF16(ceil(units, panel), a0, a1, unsafe.Pointer(&b[0]), g.stride*4, ld/(2*panel), unsafe.Pointer(&c[0]), ld*4, flag(add))
 	for i := range rows {
 		to := g.c[(row+i)*g.ldc+col:][:cols]
 		switch {
@@ -79,16 +79,21 @@ func (g *gemm) edgeAMX(a0, a1 unsafe.Pointer, b []float32, row, rows, col, cols,
 }
 
 // rowsAMX is tilesAMX for a product of up to 16 rows, such as the one of a token
-// that follows a text: the matrix unit takes time by the row.
+// that follows a text: the matrix unit takes time by the row. With acc they are not
+// to be scaled.
 func (g *gemm) rowsAMX(a, b []float32, r region, units int, acc bool) {
 	const group = 4 * panel
 	groups := r.n / group
 	if groups > 0 {
-		g.simd.amxRows(unsafe.Pointer(&lowTiles[g.m]), ceil(units, panel), unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), g.width*4, groups,
+		g.simd.amxRows(unsafe.Pointer(&lowTiles[g.m]), ceil(units, panel), unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), g.stride*4, groups,
 			unsafe.Pointer(&g.c[r.n0]), g.ldc*4, flag(acc))
+		for i := 0; i < g.m && g.alpha != 1; i++ {
+			row := &g.c[i*g.ldc+r.n0]
+			g.simd.scale(groups*group, row, row, g.alpha)
+		}
 	}
 	if done := groups * group; done < r.n {
 		one := unsafe.Pointer(&a[0])
-		g.edgeAMX(one, one, b[done/panel*g.width:], 0, g.m, r.n0+done, r.n-done, units, acc)
+		g.edgeAMX(one, one, b[done/panel*g.stride:], 0, g.m, r.n0+done, r.n-done, units, acc)
 	}
 }

@@ -38,6 +38,11 @@ func interleaveF32AVX2(units, groups int, src unsafe.Pointer, ld int, dst unsafe
 //go:noescape
 func dequantizeF32AVX2(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)
 
+// int8F32AVX2: turns rows of n blocks of 16 codes of 8 bits into float32 by a scale a row; ld and dld are bytes from row to row.
+//
+//go:noescape
+func int8F32AVX2(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+
 // expSumsAVX2: y = exp(x-m); sums gets Σ y and Σ y·(x-m).
 //
 //go:noescape

@@ -906,6 +906,45 @@ loop:
 	VZEROUPPER
 	RET
 
+// func int8F32AVX2(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+TEXT ·int8F32AVX2(SB), NOSPLIT, $0-56
+	MOVQ scales+48(FP), R10
+	MOVL $0x3c010204, R11
+	VMOVD R11, X14
+	VPBROADCASTD X14, Y14
+	MOVQ rows+0(FP), BX
+	MOVQ src+16(FP), SI
+	MOVQ ld+24(FP), CX
+	MOVQ dst+32(FP), DI
+	MOVQ dld+40(FP), DX
+row:
+	MOVQ n+8(FP), AX
+	MOVQ SI, R8
+	MOVQ DI, R9
+	VBROADCASTSS (R10), Y15
+	ADDQ $4, R10
+loop:
+	VPMOVSXBD 0(R8), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y15, Y0, Y0
+	VMULPS Y14, Y0, Y0
+	VMOVUPS Y0, 0(R9)
+	VPMOVSXBD 8(R8), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS Y15, Y1, Y1
+	VMULPS Y14, Y1, Y1
+	VMOVUPS Y1, 32(R9)
+	ADDQ $16, R8
+	ADDQ $64, R9
+	DECQ AX
+	JNZ loop
+	ADDQ CX, SI
+	ADDQ DX, DI
+	DECQ BX
+	JNZ row
+	VZEROUPPER
+	RET
+
 DATA constantsAVX2<>+0(SB)/4, $0x3fb8aa3b
 DATA constantsAVX2<>+4(SB)/4, $0x3fb8aa3b
 DATA constantsAVX2<>+8(SB)/4, $0x3fb8aa3b

@@ -18,10 +18,17 @@ func tileF32512(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uin
 //go:noescape
 func tileBF16512(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 
-// pairF32512: tileF32 for two panels of B, width bytes apart.
+// bandF32512: C[r,c] (+)= alpha·Σ A[k,r]·B[k,c] over units units, for m rows, at most 8, of a packed panel and pairs of packed
+// panels of B that lie width bytes apart; of the last pair for the columns of mask. From ahead on, which need not be
+// mapped, 64 bytes are fetched every four units.
 //
 //go:noescape
-func pairF32512(units int, a, b unsafe.Pointer, width int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+func bandF32512(units int, a unsafe.Pointer, b unsafe.Pointer, width, pairs int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+
+// alongF32512: bandF32 for 8 rows that lie row bytes apart. Of the rows that begin at ahead one is fetched for every pair.
+//
+//go:noescape
+func alongF32512(units int, a unsafe.Pointer, row int, b unsafe.Pointer, width, pairs int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 
 // directF32512: tileF32 for operands that are not packed: rows of A lie row bytes apart, its units step bytes,
 // and those of B stepB bytes.
@@ -82,6 +89,21 @@ func dequantizeF32512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointe
 //
 //go:noescape
 func dequantizeBF16512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)
+
+// scales512: turns n codes of 8 bits into table[code]·nested + offset.
+//
+//go:noescape
+func scales512(n int, codes *uint8, table *[256]float32, dst *float32, nested, offset float32)
+
+// int8F32512: turns rows of n blocks of 16 codes of 8 bits into float32 by a scale a row; ld and dld are bytes from row to row.
+//
+//go:noescape
+func int8F32512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+
+// int8BF16512: turns rows of n blocks of 32 codes of 8 bits into bfloat16 by a scale a row; ld and dld are bytes from row to row.
+//
+//go:noescape
+func int8BF16512(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
 
 // expSums512: y = exp(x-m); sums gets Σ y and Σ y·(x-m).
 //
@@ -164,3 +186,21 @@ func amxBF16512(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.
 //
 //go:noescape
 func amxRows512(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)
+
+// gemvBF16512: C = A·B, or += with acc, for steps times 32 elements of a, float32 that are bfloat16, and of 16 rows
+// of bfloat16, ld bytes apart; it writes the elements of mask.
+//
+//go:noescape
+func gemvBF16512(steps int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc int)
+
+// gemvTables512: multiplies a table by the scales of blocks of 4 rows, lds bytes from row to row, and rounds to
+// bfloat16. A block takes 128 bytes of dst: what gemvCodes looks up.
+//
+//go:noescape
+func gemvTables512(blocks int, scales *float32, lds int, table *[16]float32, dst unsafe.Pointer)
+
+// gemvCodes512: gemvBF16 for groups of 4 rows of blocks of 64 codes, with tables by gemvTables. The elements of a of a
+// block are in the order 0, 1, 32, 33, 2, 3, 34, 35 and so on.
+//
+//go:noescape
+func gemvCodes512(groups, blocks int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc int, tables unsafe.Pointer)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-5afa5581/graft/internal/random"
 	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/quant"
 )
 
 // The shapes of SmolLM2-135M and TinyLlama-1.1B: out and in.
@@ -16,6 +17,30 @@ func benchTensor(d *Device, rows, cols int) kernels.Tensor {
 	t := kernels.Tensor{Rows: rows, Cols: cols, Kind: kernels.Float32, Mem: mem}
 	random.New(1, random.Sample, uint64(rows)).Normal(data(t), 1)
 	return t
+}
+
+// BenchmarkFormats reports GFLOP/s of the two products with a weight in each
+// 16-bit and quantised format, for many tokens and for one.
+func BenchmarkFormats(b *testing.B) {
+	const out, in = 1536, 576
+	d := New(0).For(kernels.BF16).(*Device)
+	for _, format := range []kernels.Format{kernels.BF16, kernels.NF4, kernels.Int8} {
+		w := newInputs(d, 1).weight(format, out, in)
+		for _, tokens := range []int{512, 1} {
+			x, y := benchTensor(d, tokens, in), benchTensor(d, tokens, out)
+			for name, product := range map[string]func(){
+				"NT": func() { d.MatMul(y, x, w, 1, false) },
+				"NN": func() { d.MatMulGradInput(x, y, w, 1, false) },
+			} {
+				b.Run(fmt.Sprintf("%v/%s/%d tokens", format, name, tokens), func(b *testing.B) {
+					for b.Loop() {
+						product()
+					}
+					b.ReportMetric(2*float64(tokens)*out*in*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+			}
+		}
+	}
 }
 
 // BenchmarkProducts reports GFLOP/s of the three products of 512 tokens.
@@ -46,4 +71,47 @@ func BenchmarkProducts(b *testing.B) {
 			}
 		}
 	}
+}
+
+// BenchmarkToken reports how many weights a second the product of one token takes,
+// going round more of them than a core's caches hold.
+func BenchmarkToken(b *testing.B) {
+	const weights = 1 << 26
+	base := New(0)
+	for _, format := range []kernels.Format{kernels.BF16, kernels.NF4} {
+		d := base.For(format).(*Device)
+		for _, s := range [][2]int{{576, 576}, {1536, 576}, {576, 1536}, {5632, 2048}, {2048, 5632}} {
+			out, in := s[0], s[1]
+			all := make([]kernels.Matrix, weights/(out*in))
+			for i := range all {
+				all[i] = benchMatrix(b, d, format, out, in)
+			}
+			b.Run(fmt.Sprintf("%v/%dx%d", format, out, in), func(b *testing.B) {
+				x, y := benchTensor(d, 1, in), benchTensor(d, 1, out)
+				for i := 0; b.Loop(); i++ {
+					d.MatMul(y, x, all[i%len(all)], 1, false)
+				}
+				b.ReportMetric(float64(out)*float64(in)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gweights/s")
+			})
+		}
+	}
+}
+
+func benchMatrix(b *testing.B, d *Device, format kernels.Format, out, in int) kernels.Matrix {
+	b.Helper()
+	w := kernels.Weights{Rows: out, Cols: in, Format: format}
+	if format.Quantized() {
+		table, blocks := quant.Signed().Values(), out*in/codeBlock
+		w.Quantized = &quant.Tensor{
+			Block: codeBlock, Shape: []int{out, in}, Packed: make([]byte, out*in/2),
+			Scales: quant.Scales{Codes: make([]byte, blocks), Map: &table, Nested: make([]float32, ceil(blocks, quant.DynamicBlock))},
+		}
+	} else {
+		w.Data = make([]byte, format.Bytes(out*in))
+	}
+	m, err := d.NewMatrix(w)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
 }

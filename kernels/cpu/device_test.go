@@ -96,18 +96,18 @@ func TestLongRowsAlone(t *testing.T) {
 }
 
 func longRowsAlone(t *testing.T, dev kernels.Device, width int) {
-	const n, heads = 1100, 2
+	const n, heads, keys = 1100, 4, 2
 	arena := kernels.NewArena(dev)
-	random := func(rows int, stream uint64) kernels.Tensor {
-		x := arena.Activation(rows, heads*width)
+	random := func(heads int, stream uint64) kernels.Tensor {
+		x := arena.Activation(n, heads*width)
 		v := make([]float32, x.Len())
 		randomValues(v, stream)
 		dev.Write(x, v)
 		return x
 	}
-	q, k, v := random(n, 1), random(n, 2), random(n, 3)
+	q, k, v := random(heads, 1), random(keys, 2), random(keys, 3)
 	for _, window := range []int{0, 700, 5} {
-		shape := kernels.AttentionShape{Heads: heads, KVHeads: heads, Width: width, Scale: 0.4, Window: window}
+		shape := kernels.AttentionShape{Heads: heads, KVHeads: keys, Width: width, Scale: 0.4, Window: window}
 		attend := func(from, to int) []float32 {
 			shape.QStarts, shape.KStarts, shape.KEnds = arena.Ints([]int32{0, int32(to - from)}), arena.Ints([]int32{0}), arena.Ints([]int32{int32(to)})
 			out := arena.Activation(to-from, heads*width)

@@ -21,7 +21,8 @@ import (
 const (
 	panel      = 16      // vectors of a panel
 	blockUnits = 512     // longest block of the summed dimension
-	taskCols   = 128     // columns of the result that a task should have
+	taskCols   = 128     // most columns of the result that a task has
+	bandCols   = 480     // and where bands are computed
 	packFloats = 1 << 21 // most of A that is packed at once
 )
 
@@ -95,8 +96,7 @@ type gemm struct {
 	unit   int  // elements of the summed dimension in a unit
 	block  int  // elements of it in a block
 	panels int  // of A
-	stride int  // floats from one packed panel of A to the next
-	width  int  // and of B
+	stride int  // floats from one packed panel to the next
 	alone  bool // the caller's goroutine does it all
 
 	// Of what is under way: the elements of the summed dimension, packed, and
@@ -139,8 +139,7 @@ func newGemm(d *Device, p product) *gemm {
 	if !p.whole && units > 0 {
 		g.block = up(ceil(units, ceil(units, blockUnits)), panel) * g.unit
 	}
-	g.width = g.block / g.unit * panel
-	g.stride = g.width + panel // the gap keeps panels from the same cache sets
+	g.stride = (g.block/g.unit + 1) * panel // the gap keeps panels from the same cache sets
 	return g
 }
 
@@ -155,12 +154,19 @@ func (g *gemm) run() {
 		return
 	}
 	switch {
+	case g.oneRow():
+		g.byVector()
+		return
 	case !g.skinny(&g.product):
 	case g.fewColumns():
 		g.byRows()
 		return
 	case g.fewRows():
 		g.byColumns()
+		return
+	}
+	if g.along() {
+		g.regions(nil, 0, g.k)
 		return
 	}
 	blocks := min(ceil(g.k, g.block), max(1, packFloats/(g.panels*g.stride)))
@@ -222,6 +228,14 @@ func (g *gemm) zero() {
 // A region is some columns of the result and the panels of A that give its rows.
 type region struct{ n0, n, first, last int }
 
+// widest returns the most columns that a task has.
+func (g *gemm) widest() int {
+	if g.banded() {
+		return bandCols
+	}
+	return taskCols
+}
+
 // adding are the tasks of regions.
 type adding gemm
 
@@ -229,11 +243,8 @@ type adding gemm
 // where those are few, rows of it.
 func (g *gemm) regions(a []float32, k0, end int) {
 	wanted := 2 * g.sharers()
-	g.packed, g.k0, g.end = a, k0, end
-	g.cols, g.rowTasks = taskCols, 1
-	if n := ceil(g.n, wanted); n < g.cols {
-		g.cols = up(n, 2*panel)
-	}
+	g.packed, g.k0, g.end, g.rowTasks = a, k0, end, 1
+	g.cols = up(ceil(g.n, max(wanted, ceil(g.n, g.widest()))), 2*panel)
 	colTasks := ceil(g.n, g.cols)
 	if colTasks < wanted {
 		g.rowTasks = min(g.panels, ceil(wanted, colTasks))
@@ -253,12 +264,17 @@ func (p *adding) task(i int) {
 
 // add packs what a region needs of B, block by block, and runs the micro-kernel.
 func (g *gemm) add(r region) {
-	lent := g.borrow(up(ceil(r.n, panel), 2) * g.width)
+	lent := g.borrow(up(ceil(r.n, panel), 2) * g.stride)
 	defer g.giveBack(lent)
 	for from := g.k0; from < g.end; from += g.block {
 		to := min(g.end, from+g.block)
 		g.packB(lent.f32, r.n0, r.n, from, to)
-		blockA, units, acc := g.packed[(from-g.k0)/g.block*g.panels*g.stride:], ceil(to-from, g.unit), g.acc || from > 0
+		acc := g.acc || from > 0
+		if g.banded() {
+			g.bands(lent.f32, r, from, to, acc)
+			continue
+		}
+		blockA, units := g.packed[(from-g.k0)/g.block*g.panels*g.stride:], ceil(to-from, g.unit)
 		if g.usesAMX() {
 			g.tilesAMX(blockA, lent.f32, r, units, acc)
 		} else {
@@ -275,27 +291,19 @@ func flag(b bool) int {
 	return 0
 }
 
-// tiles runs the micro-kernel over a region, on two panels of B at a time if it
-// can.
+// tiles runs the micro-kernel over a region.
 func (g *gemm) tiles(a, b []float32, r region, units int, acc bool) {
-	tile, pair := g.simd.tileF32, g.simd.pairF32
+	tile := g.simd.tileF32
 	if g.bf16 {
-		tile, pair = g.simd.tileBF16, nil
+		tile = g.simd.tileBF16
 	}
 	for i := r.first; i < r.last; i++ {
 		rows, from := min(panel, g.m-i*panel), unsafe.Pointer(&a[i*g.stride])
 		ahead := uintptr(from) + uintptr(g.stride*4) // an integer: it may lie outside
-		for j := 0; j < r.n; {
-			cols := min(panel, r.n-j)
-			to, c := unsafe.Pointer(&b[j/panel*g.width]), &g.c[i*panel*g.ldc+r.n0+j]
-			if pair != nil && r.n-j > panel {
-				cols = min(2*panel, r.n-j)
-				pair(units, from, to, g.width*4, c, g.ldc, rows, 1<<cols-1, flag(acc), ahead, g.alpha)
-			} else {
-				tile(units, from, to, c, g.ldc, rows, 1<<cols-1, flag(acc), ahead, g.alpha)
-			}
-			ahead += uintptr(units / 4 * ceil(cols, panel) * 64)
-			j += cols
+		for j := 0; j < r.n; j += panel {
+			mask := uint64(1)<<min(panel, r.n-j) - 1
+			tile(units, from, unsafe.Pointer(&b[j/panel*g.stride]), &g.c[i*panel*g.ldc+r.n0+j], g.ldc, rows, mask, flag(acc), ahead, g.alpha)
+			ahead += uintptr(units / 4 * 64)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (d *Device) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 		m.Mem = &memory{f32: alias(w.Data, 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })}
 	case kernels.BF16, kernels.F16:
 		m.Mem = &weight{u16: alias(w.Data, 2, binary.LittleEndian.Uint16)}
-	case kernels.NF4, kernels.FP4:
+	case kernels.NF4, kernels.FP4, kernels.Int8:
 		m.Mem = &weight{quantized: w.Quantized}
 	default:
 		return m, fmt.Errorf("cpu: no matrices of format %d", w.Format)

@@ -32,6 +32,11 @@ func widenF16NEON(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, d
 //go:noescape
 func interleaveF32NEON(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
 
+// int8F32NEON: turns rows of n blocks of 16 codes of 8 bits into float32 by a scale a row; ld and dld are bytes from row to row.
+//
+//go:noescape
+func int8F32NEON(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+
 // expSumsNEON: y = exp(x-m); sums gets Σ y and Σ y·(x-m).
 //
 //go:noescape

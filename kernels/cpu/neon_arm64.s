@@ -1142,6 +1142,58 @@ loop:
 	BNE row
 	RET
 
+// func int8F32NEON(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
+TEXT ·int8F32NEON(SB), NOSPLIT, $0-56
+	MOVD scales+48(FP), R8
+	MOVW $0x3c010204, R9
+	FMOVS R9, F6
+	WORD $0x4e0404c6 // DUP0 V6, V6
+	MOVD rows+0(FP), R0
+	MOVD src+16(FP), R1
+	MOVD ld+24(FP), R2
+	MOVD dst+32(FP), R3
+	MOVD dld+40(FP), R4
+row:
+	MOVD n+8(FP), R5
+	MOVD R1, R6
+	MOVD R3, R7
+	FMOVS (R8), F7
+	WORD $0x4e0404e7 // DUP0 V7, V7
+	ADD $4, R8
+loop:
+	FMOVQ 0(R6), F4
+	WORD $0x0f08a485 // SXTB V5, V4
+	WORD $0x0f10a4a0 // SXTH V0, V5
+	WORD $0x4f10a4a1 // SXTHH V1, V5
+	WORD $0x4f08a485 // SXTBH V5, V4
+	WORD $0x0f10a4a2 // SXTH V2, V5
+	WORD $0x4f10a4a3 // SXTHH V3, V5
+	WORD $0x4e21d800 // SCVTF V0, V0
+	WORD $0x6e27dc00 // FMUL V0, V0, V7
+	WORD $0x6e26dc00 // FMUL V0, V0, V6
+	FMOVQ F0, 0(R7)
+	WORD $0x4e21d821 // SCVTF V1, V1
+	WORD $0x6e27dc21 // FMUL V1, V1, V7
+	WORD $0x6e26dc21 // FMUL V1, V1, V6
+	FMOVQ F1, 16(R7)
+	WORD $0x4e21d842 // SCVTF V2, V2
+	WORD $0x6e27dc42 // FMUL V2, V2, V7
+	WORD $0x6e26dc42 // FMUL V2, V2, V6
+	FMOVQ F2, 32(R7)
+	WORD $0x4e21d863 // SCVTF V3, V3
+	WORD $0x6e27dc63 // FMUL V3, V3, V7
+	WORD $0x6e26dc63 // FMUL V3, V3, V6
+	FMOVQ F3, 48(R7)
+	ADD $16, R6
+	ADD $64, R7
+	SUBS $1, R5
+	BNE loop
+	ADD R2, R1
+	ADD R4, R3
+	SUBS $1, R0
+	BNE row
+	RET
+
 DATA constantsNEON<>+0(SB)/4, $0x3fb8aa3b
 DATA constantsNEON<>+4(SB)/4, $0x3f318000
 DATA constantsNEON<>+8(SB)/4, $0xb95e8083

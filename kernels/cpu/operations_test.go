@@ -95,10 +95,7 @@ func (in *inputs) weight(format kernels.Format, rows, cols int) kernels.Matrix {
 	case kernels.F16:
 		w.Data = encode(v, float16.ToHalf)
 	default:
-		t := quant.NF4
-		if format == kernels.FP4 {
-			t = quant.FP4
-		}
+		t := map[kernels.Format]quant.Type{kernels.NF4: quant.NF4, kernels.FP4: quant.FP4, kernels.Int8: quant.Int8}[format]
 		q, err := quant.Quantize(quant.Floats(v), []int{rows, cols}, quant.Config{Type: t})
 		if err != nil {
 			panic(err)
@@ -160,7 +157,7 @@ func ofEach(v []float32) func(int) float64 {
 }
 
 func operations() (all []operation) {
-	for _, f := range []kernels.Format{kernels.F32, kernels.BF16, kernels.F16, kernels.NF4, kernels.FP4} {
+	for _, f := range []kernels.Format{kernels.F32, kernels.BF16, kernels.F16, kernels.NF4, kernels.FP4, kernels.Int8} {
 		all = append(all,
 			operation{"MatMul " + f.String(), []int{17, 37, 41}, func(in *inputs, n []int) []output { return matMul(in, f, n) }},
 			operation{"MatMulGradInput " + f.String(), []int{17, 37, 41}, func(in *inputs, n []int) []output { return matMulGradInput(in, f, n) }})

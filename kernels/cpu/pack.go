@@ -36,11 +36,11 @@ func (g *gemm) packB(dst []float32, v0, n, k0, k1 int) {
 	defer g.giveBack(lent)
 	p := g.packer(&g.b, lent)
 	if g.b.across {
-		p.packColumns(dst, g.width, v0, n, k0, k1)
+		p.packColumns(dst, g.stride, v0, n, k0, k1)
 		return
 	}
 	for i := 0; i < n; i += panel {
-		p.packRows(dst[i/panel*g.width:], v0+i, min(panel, n-i), k0, k1)
+		p.packRows(dst[i/panel*g.stride:], v0+i, min(panel, n-i), k0, k1)
 	}
 }
 
@@ -52,14 +52,14 @@ func (g *gemm) packA(dst []float32, v0, n, k0, k1 int) {
 	p := g.packer(&g.a, lent)
 	switch {
 	case g.a.across && g.usesAMX():
-		turned := g.borrow(g.width)
+		turned := g.borrow(g.stride)
 		defer g.giveBack(turned)
-		p.packColumns(turned.f32, g.width, v0, n, k0, k1)
+		p.packColumns(turned.f32, g.stride, v0, n, k0, k1)
 		for i := 0; i < ceil(k1-k0, panel*g.unit)*panel*panel; i += panel * panel {
 			p.transpose(1, unsafe.Pointer(&turned.f32[i]), panel*4, unsafe.Pointer(&dst[i]))
 		}
 	case g.a.across:
-		p.packColumns(dst, g.width, v0, n, k0, k1)
+		p.packColumns(dst, g.stride, v0, n, k0, k1)
 	case g.usesAMX():
 		p.packTiles(dst, v0, n, k0, k1)
 	default:
@@ -206,12 +206,18 @@ func (p *packer) expand(r0, n, k0, k1 int) {
 
 // dequantize is expand for a quantised operand.
 func (p *packer) dequantize(r0, n, k0, k1 int) {
-	if p.dequantizeBlocks(r0, n, k0, k1) {
+	done := 0 // elements of a row
+	if p.o.format == kernels.Int8 {
+		done = p.dequantizeRows(r0, n, k0, k1)
+	} else if p.dequantizeBlocks(r0, n, k0, k1) {
 		return
 	}
-	count := k1 - k0
+	count := k1 - k0 - done
+	if count == 0 {
+		return
+	}
 	for r := range n {
-		row, at := unsafe.Add(p.scratch, r*scratchStep), (r0+r)*p.o.ld+k0
+		row, at := unsafe.Add(p.scratch, r*scratchStep+done/p.unit*4), (r0+r)*p.o.ld+k0+done
 		if p.bf16 {
 			to := unsafe.Slice((*uint16)(row), up(count, 32))
 			p.o.quantized.DequantizeBF16(to[:count], at)
@@ -247,6 +253,22 @@ func (p *packer) dequantizeBlocks(r0, n, k0, k1 int) bool {
 	}
 	convert(n, blocks, unsafe.Pointer(&q.Packed[(r0*p.o.ld+k0)/2]), p.o.ld/2, p.scratch, scratchStep, &p.scales[0], blocks*4, &codeValues[q.Type])
 	return true
+}
+
+// dequantizeRows does it for int8 by assembly, as far as it can: the first so many
+// elements of the rows.
+func (p *packer) dequantizeRows(r0, n, k0, k1 int) int {
+	convert, block := p.int8F32, 16*p.unit
+	if p.bf16 {
+		convert = p.int8BF16
+	}
+	blocks := (k1 - k0) / block
+	if convert == nil || blocks == 0 {
+		return 0
+	}
+	q := p.o.quantized
+	convert(n, blocks, unsafe.Pointer(&q.Packed[r0*p.o.ld+k0]), p.o.ld, p.scratch, scratchStep, &q.Scales.Plain[r0])
+	return blocks * block
 }
 
 // expandBlocks writes whole blocks of 16 units.

@@ -29,8 +29,8 @@ func TestQuantizedProducts(t *testing.T) {
 				name = set.name
 			}
 			d := newDevice(Config{Workers: 2}, set).For(base).(*Device)
-			for _, c := range []quant.Config{{}, {Type: quant.FP4, PlainScales: true}, {Block: 128}, {Block: 32}} {
-				for _, s := range [][2]int{{128, 192}, {65, 128}, {192, 64}, {48, 640}, {300, 576}, {33, 80}} {
+			for _, c := range []quant.Config{{}, {Type: quant.FP4, PlainScales: true}, {Block: 128}, {Block: 32}, {Type: quant.Int8}} {
+				for _, s := range [][2]int{{128, 192}, {65, 128}, {192, 64}, {48, 640}, {300, 576}, {33, 80}, {49, 45}} {
 					t.Run(fmt.Sprintf("%s %v %v %d %v", name, bf16, c.Type, c.Block, s), func(t *testing.T) { quantizedProduct(t, d, c, s[0], s[1]) })
 				}
 			}

@@ -13,10 +13,15 @@ type simd struct {
 	name string
 
 	tileF32, tileBF16                               func(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
-	pairF32                                         func(units int, a, b unsafe.Pointer, width int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+	bandF32                                         func(units int, a, b unsafe.Pointer, width, pairs int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+	alongF32                                        func(units int, a unsafe.Pointer, row int, b unsafe.Pointer, width, pairs int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 	directF32                                       func(units int, a unsafe.Pointer, row, step int, b unsafe.Pointer, stepB int, c *float32, ldc, m int, mask uint64, acc int, alpha float32)
 	amxBF16                                         func(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
 	amxRows                                         func(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)
+	gemvBF16                                        func(steps int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc int)
+	gemvTables                                      func(blocks int, scales *float32, lds int, table *[16]float32, dst unsafe.Pointer)
+	gemvCodes                                       func(groups, blocks int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc int, tables unsafe.Pointer)
+	scales                                          func(n int, codes *uint8, table *[256]float32, dst *float32, nested, offset float32)
 	narrow                                          func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld, tail int)
 	narrowTiles                                     func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, tail int)
 	transpose                                       func(n int, src unsafe.Pointer, ld int, dst unsafe.Pointer)
@@ -24,6 +29,8 @@ type simd struct {
 	interleaveF32, interleaveBF16, interleaveNarrow func(units, groups int, src unsafe.Pointer, ld int, dst unsafe.Pointer, stride int)
 
 	dequantizeF32, dequantizeBF16 func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32, lds int, table *[16]float32)
+
+	int8F32, int8BF16 func(rows, n int, src unsafe.Pointer, ld int, dst unsafe.Pointer, dld int, scales *float32)
 
 	expSums             func(n int, x, y, sums *float32, m float32)
 	silu                func(n int, gate, up, y *float32)

@@ -57,7 +57,7 @@ func (g *gemm) byRows() {
 }
 
 // wide returns the floats of a packed block of a B of few columns.
-func (g *gemm) wide() int { return ceil(g.n, panel) * g.width }
+func (g *gemm) wide() int { return ceil(g.n, panel) * g.stride }
 
 func (t *tall) task(task int) {
 	g := (*gemm)(t)
@@ -84,7 +84,7 @@ func (g *gemm) addToFew(i, from, to int, room []float32) {
 	b := g.packed[from/g.block*g.wide():]
 	for j := 0; j < g.n; j += panel {
 		cols := min(panel, g.n-j)
-		g.simd.directF32(to-from, a, row, step, unsafe.Pointer(&b[j/panel*g.width]), 4*panel,
+		g.simd.directF32(to-from, a, row, step, unsafe.Pointer(&b[j/panel*g.stride]), 4*panel,
 			&g.c[i*panel*g.ldc+j], g.ldc, rows, 1<<cols-1, flag(g.acc || from > 0), g.alpha)
 	}
 }
@@ -92,10 +92,10 @@ func (g *gemm) addToFew(i, from, to int, room []float32) {
 // byColumns packs A, and reads B where it lies.
 func (g *gemm) byColumns() {
 	blocks, panels := ceil(g.k, g.block), ceil(g.n, panel)
-	lent := g.borrow(blocks * g.width)
+	lent := g.borrow(blocks * g.stride)
 	defer g.giveBack(lent)
 	for i := range blocks {
-		g.packA(lent.f32[i*g.width:(i+1)*g.width], 0, g.m, i*g.block, min(g.k, (i+1)*g.block))
+		g.packA(lent.f32[i*g.stride:(i+1)*g.stride], 0, g.m, i*g.block, min(g.k, (i+1)*g.block))
 	}
 	each := max(1, panels/(4*g.sharers()))
 	g.packed, g.cols = lent.f32, each*panel
@@ -106,7 +106,7 @@ func (b *broad) task(task int) {
 	g := (*gemm)(b)
 	first, end := task*g.cols, min(g.n, (task+1)*g.cols)
 	for from := 0; from < g.k; from += g.block {
-		units, a := min(g.block, g.k-from), unsafe.Pointer(&g.packed[from/g.block*g.width])
+		units, a := min(g.block, g.k-from), unsafe.Pointer(&g.packed[from/g.block*g.stride])
 		for j := first; j < end; j += panel {
 			g.simd.directF32(units, a, 4, 4*panel, unsafe.Pointer(&g.b.f32[from*g.b.ld+j]), 4*g.b.ld,
 				&g.c[j], g.ldc, g.m, 1<<min(panel, end-j)-1, flag(g.acc || from > 0), g.alpha)

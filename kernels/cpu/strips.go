@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"slices"
 
 	"github.com/seed-5afa5581/graft/kernels"
 )
@@ -72,27 +73,35 @@ func (d *Device) Attention(out, lse, q, k, v kernels.Tensor, h kernels.Attention
 	}
 	a := newAttention(out, lse, q, k, v, h)
 	strips := a.strips()
-	d.do(len(strips)*h.Heads, each(func(i int) { d.attend(&a, strips[len(strips)-1-i/h.Heads], i%h.Heads) })) // the longest first
+	if len(strips)*h.KVHeads >= d.workers && !slices.ContainsFunc(strips, func(t strip) bool { return t.last > t.first+1 }) {
+		d.do(len(strips)*h.KVHeads, each(func(i int) { d.attend(&a, strips[i/h.KVHeads], i%h.KVHeads*a.group, a.group) }))
+		return
+	}
+	d.do(len(strips)*h.Heads, each(func(i int) { d.attend(&a, strips[len(strips)-1-i/h.Heads], i%h.Heads, 1) })) // the longest first
 }
 
-// attend computes a strip of a head.
-func (d *Device) attend(a *attention, t strip, h int) {
-	n, keys, kv := t.last-t.first, t.to-t.from, h/a.group
+// attend computes a strip of a head, or of a lone query some heads from h on that
+// share their keys: these are packed once.
+func (d *Device) attend(a *attention, t strip, h, heads int) {
+	n, keys, kv, queries := (t.last-t.first)*heads, t.to-t.from, h/a.group, a.queries(a.q, t, h, false)
+	if heads > 1 {
+		queries.ld = a.Width
+	}
 	lent := d.borrow(n*keys + 2)
 	defer d.giveBack(lent)
 	p := sheet{lent.f32, keys, lent.f32[n*keys:]}
-	d.multiplyHere(product{attention: true, m: n, n: keys, k: a.Width, a: a.queries(a.q, t, h, false), b: a.keys(a.k, t, kv, false), c: p.f32, ldc: p.ld, alpha: a.Scale})
+	d.multiplyHere(product{attention: true, m: n, n: keys, k: a.Width, a: queries, b: a.keys(a.k, t, kv, false), c: p.f32, ldc: p.ld, alpha: a.Scale})
 	for i := range n {
-		from, to := a.keysIn(t.sequence, t.first+i)
+		from, to := a.keysIn(t.sequence, t.first+i/heads)
 		row := p.row(i, from-t.from, to-t.from)
 		top := d.simd.largest(len(row), &row[0])
 		d.simd.expSums(len(row), &row[0], &row[0], &p.sums[0], top)
 		d.simd.scale(len(row), &row[0], &row[0], 1/p.sums[0])
-		a.lse[(t.first+i)*a.Heads+h] = top + float32(math.Log(float64(p.sums[0])))
+		a.lse[(t.first+i/heads)*a.Heads+h+i%heads] = top + float32(math.Log(float64(p.sums[0])))
 	}
 	d.multiplyHere(product{
 		attention: true, m: n, n: a.Width, k: keys, a: p.operand(false), b: a.keys(a.v, t, kv, true),
-		c: a.out[(t.first*a.Heads+h)*a.Width:], ldc: a.Heads * a.Width, alpha: 1, whole: true,
+		c: a.out[(t.first*a.Heads+h)*a.Width:], ldc: queries.ld, alpha: 1, whole: true,
 	})
 }
 

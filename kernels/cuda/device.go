@@ -55,17 +55,21 @@ type Device struct {
 
 	processors int // of the GPU
 
-	// These belong to the thread.
+	// What follows belongs to the thread.
 	functions map[*kernel]cu.Function
 	stream    cu.Stream
+	pinned    []byte // the memory of the stages
+	stages    [2]stage
+	turn      int // which of them is next
 	waiting   []launch
 	graphs    graphs
 
 	faults faults
 	// scratch is memory that the kernels of one operation share; held while they
 	// are queued.
-	scratchMu sync.Mutex
-	scratch   *memory
+	scratchMu   sync.Mutex
+	scratch     *memory
+	scratchSize Scratch
 }
 
 var _ kernels.Device = (*Device)(nil)
@@ -109,6 +113,9 @@ func (d *Device) open() error {
 		return err
 	}
 	if d.processors, err = gpu.Attribute(cu.MultiprocessorCount); err != nil {
+		return err
+	}
+	if err := d.prepare(); err != nil {
 		return err
 	}
 	return d.load()
@@ -171,6 +178,7 @@ func (d *Device) Close() error {
 	}
 	_ = d.thread.call(func() error {
 		d.graphs.forget(d)
+		d.dismantle()
 		_ = d.stream.Destroy()
 		return cu.Device(d.config.GPU).ReleasePrimaryCtx()
 	})

@@ -2,6 +2,18 @@
 
 package cuda
 
+import "gorgonia.org/cu"
+
+// Used returns the bytes of the GPU's memory that are in use.
+func (d *Device) Used() (bytes int64, err error) {
+	err = d.thread.call(func() error {
+		free, total, err := cu.MemInfo()
+		bytes = total - free
+		return err
+	})
+	return bytes, err
+}
+
 // GraphRuns returns how often launches were started by a graph.
 func (d *Device) GraphRuns() (n int) {
 	_ = d.thread.call(func() error {

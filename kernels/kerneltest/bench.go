@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
 
 	"github.com/seed-5afa5581/graft/internal/random"
 	"github.com/seed-5afa5581/graft/kernels"
@@ -25,7 +26,8 @@ type bench struct {
 	dev      kernels.Device
 	epsilon  float64 // the device's
 	rnd      *random.Source
-	label    string // of the case that runs
+	storages []storage // that the device has
+	label    string    // of the case that runs
 	operands []*operand
 	mems     []kernels.Mem
 	weights  []weights
@@ -36,7 +38,10 @@ type bench struct {
 type weights struct{ data, copy []byte }
 
 func newBench(t reporter, dev kernels.Device) *bench {
-	return &bench{reporter: t, dev: kernels.Checked(dev), epsilon: dev.Info().Epsilon, rnd: random.New(20, random.Sample, 0)}
+	return &bench{
+		reporter: t, dev: kernels.Checked(dev), epsilon: dev.Info().Epsilon, rnd: random.New(20, random.Sample, 0),
+		storages: slices.DeleteFunc(slices.Clone(storages), func(s storage) bool { return s.lacking(dev) }),
+	}
 }
 
 // An operand is a tensor between guards.
@@ -211,7 +216,7 @@ func (b *bench) matrix(s storage, m mat) (kernels.Matrix, mat) {
 		return w, dequantized(t, m.rows, m.cols)
 	}
 	data := s.encode(m.v)
-	w, err := b.dev.NewMatrix(kernels.Weights{Rows: m.rows, Cols: m.cols, Format: s.format, Data: data})
+	w, err := b.dev.NewMatrix(kernels.Weights{Rows: m.rows, Cols: m.cols, Format: s.format, Data: data, Lookup: s.lookup})
 	if err != nil {
 		b.fail("NewMatrix: %v", err)
 	}

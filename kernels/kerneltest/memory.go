@@ -49,7 +49,7 @@ func checkMemory(b *bench) {
 			b.near("t", t, m, m, bound{})
 		}
 	})
-	for _, s := range storages[1:] {
+	for _, s := range b.storages[1:] {
 		if s.quantize != nil {
 			continue
 		}

@@ -19,8 +19,8 @@ func (f form) String() string {
 	return fmt.Sprintf("%s, %s from %s, alpha %g, acc %v", f.storage.name, kindName(f.y), kindName(f.x), f.alpha, f.acc)
 }
 
-func forms() (all []form) {
-	for _, s := range storages {
+func (b *bench) forms() (all []form) {
+	for _, s := range b.storages {
 		for _, y := range kinds {
 			for _, x := range kinds {
 				for _, alpha := range []float32{1, -0.375} {
@@ -36,7 +36,7 @@ func forms() (all []form) {
 // (T tokens, in and out features) in forms that take turns.
 func (b *bench) eachProduct(name string, test func(tokens, in, out int, f form)) {
 	b.Helper()
-	all := forms()
+	all := b.forms()
 	one := func(tokens, in, out int, f form) {
 		b.run(fmt.Sprintf("%s T=%d in=%d out=%d %v", name, tokens, in, out, f), func() { test(tokens, in, out, f) })
 	}
@@ -64,7 +64,7 @@ func checkMatMul(b *bench) {
 		size := matMul(x.value.abs(), stored.abs(), math.Abs(alpha)).plus(y.value.abs())
 		b.near("y", y, matMul(x.value, stored, alpha).plus(y.value), size, product(in))
 	})
-	for _, s := range storages {
+	for _, s := range b.storages {
 		b.rowsOfProduct("MatMul "+s.name, s, 70, 33, b.dev.MatMul)
 	}
 }
@@ -79,7 +79,7 @@ func checkMatMulGradInput(b *bench) {
 		size := matMulGradInput(dy.value.abs(), stored.abs(), math.Abs(alpha)).plus(dx.value.abs())
 		b.near("dx", dx, matMulGradInput(dy.value, stored, alpha).plus(dx.value), size, product(out))
 	})
-	for _, s := range storages {
+	for _, s := range b.storages {
 		b.rowsOfProduct("MatMulGradInput "+s.name, s, 33, 70, b.dev.MatMulGradInput)
 	}
 }

@@ -2,7 +2,9 @@ package kerneltest
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
+	"slices"
 
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/quant"
@@ -14,10 +16,24 @@ type storage struct {
 	name   string
 	tensor bool
 	format kernels.Format
+	lookup bool
 	encode func(v []float64) []byte
 	decode func(data []byte) []float64
 	// quantize is there instead for a quantised format.
 	quantize func(m mat) *quant.Tensor
+}
+
+// lacking reports whether the device says by errors.ErrUnsupported that it has no
+// matrices of a quantised format. The others every device has.
+func (s storage) lacking(dev kernels.Device) bool {
+	if s.quantize == nil {
+		return false
+	}
+	w, err := dev.NewMatrix(kernels.Weights{Rows: 1, Cols: 1, Format: s.format, Quantized: s.quantize(zeros(1, 1))})
+	if err == nil {
+		dev.Free(w.Mem)
+	}
+	return errors.Is(err, errors.ErrUnsupported)
 }
 
 func quantizer(c quant.Config) func(m mat) *quant.Tensor {
@@ -53,6 +69,20 @@ var storages = []storage{
 		decode: func(data []byte) []float64 { return decode16(data, fromF16) }},
 	{name: "nf4", format: kernels.NF4, quantize: quantizer(quant.Config{})},
 	{name: "fp4", format: kernels.FP4, quantize: quantizer(quant.Config{Type: quant.FP4, Block: 32, PlainScales: true})},
+	{name: "int8", format: kernels.Int8, quantize: quantizer(quant.Config{Type: quant.Int8})},
+}
+
+// looked has the bench's storages, and those of them that a checkpoint may have an
+// embedding in once more, as matrices for lookups.
+func (b *bench) looked() []storage {
+	all := slices.Clone(b.storages)
+	for _, s := range b.storages {
+		if s.encode != nil {
+			s.name, s.lookup = s.name+" for lookups", true
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func encodeF32(v []float64) []byte {

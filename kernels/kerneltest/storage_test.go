@@ -1,8 +1,13 @@
 package kerneltest
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"testing"
+
+	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/kernels/cpu"
 )
 
 // Every number of a 16-bit format rounds to itself, what lies between two to
@@ -59,6 +64,34 @@ func TestBfloat16(t *testing.T) {
 	for _, x := range []uint32{0x7fffffff, 0xffffffff, 0x7f800001} {
 		if got := fromBF16(bfloat16(math.Float32frombits(x))); got == got {
 			t.Errorf("NaN %#x becomes %g", x, got)
+		}
+	}
+}
+
+// A without refuses matrices of one format with an error.
+type without struct {
+	kernels.Device
+	format kernels.Format
+	err    error
+}
+
+func (w without) NewMatrix(m kernels.Weights) (kernels.Matrix, error) {
+	if m.Format == w.format {
+		return kernels.Matrix{}, w.err
+	}
+	return w.Device.NewMatrix(m)
+}
+
+// A device may lack a quantised format if it says so, and no other.
+func TestLackingFormat(t *testing.T) {
+	unsupported, other := fmt.Errorf("no: %w", errors.ErrUnsupported), errors.New("no")
+	for _, s := range storages[1:] {
+		for _, err := range []error{unsupported, other} {
+			dev := without{cpu.New(1), s.format, err}
+			report := failure(func(r reporter) { checkExpand(newBench(r, dev)) })
+			if may := s.quantize != nil && err == unsupported; may != (report == "") {
+				t.Errorf("without %s, %v: the suite says %q", s.name, err, report)
+			}
 		}
 	}
 }

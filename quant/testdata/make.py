@@ -7,6 +7,7 @@
 quant/             4-bit tensors in every variant: packed codes, scales, values
 eight.safetensors  8-bit blocks and rows
 stored.safetensors weights as Linear4bit saves them, beside what they were made from
+rows.safetensors   weights as Linear8bitLt saves them, likewise
 mean.json          the float32 mean of the first n of a sequence of numbers
 """
 import json, os
@@ -113,6 +114,19 @@ def stored():
     save("stored.safetensors", out)
 
 
+def rows():
+    out = {}
+    for name, dtype in FLOATS.items():
+        x = randn(5, 26).half().to(dtype)  # the layer rounds to float16 before it quantises
+        x[3] = 0
+        x[4] = 0.52734375 * torch.tensor([1, 0.5, -0.5] + 23 * [0.25])  # 127 times a half falls just below a tie
+        layer = bnb.nn.Linear8bitLt(26, 5, bias=False, has_fp16_weights=False)
+        layer.weight = bnb.nn.Int8Params(x, requires_grad=False)
+        out[name + ".x"] = x
+        out.update({f"{name}.{k}": v for k, v in layer.to("cpu").state_dict().items()})
+    save("rows.safetensors", out)
+
+
 def means():
     """Of the numbers (i·2654435761 mod 2^32)/2^32, rounded down to 24 bits."""
     x = (((torch.arange(1 << 20) * 2654435761) & 0xFFFFFFFF) >> 8).float() / (1 << 24)
@@ -122,4 +136,4 @@ def means():
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    four_bits(), eight_bits(), stored(), means()
+    four_bits(), eight_bits(), stored(), rows(), means()

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Exchanges 4-bit checkpoints with transformers and bitsandbytes.
+"""Exchanges checkpoints in 4 and 8 bits with transformers and bitsandbytes.
 
     pip install -r requirements.txt
     python check.py MODEL
 
-MODEL is a dense checkpoint such as SmolLM2-135M's. In float32 arithmetic on the CPU:
+MODEL is a dense checkpoint such as SmolLM2-135M's. In NF4 and in int8, in float32 arithmetic on the CPU:
  1. what graft quantizes opens in transformers + bitsandbytes and gives the logits that graft gives, within 1e-3;
  2. what transformers + bitsandbytes quantize and save opens in graft, with the same logits within 1e-3;
  3. both files hold the same bytes, tensor for tensor.
@@ -60,18 +60,24 @@ def worst(a, b):
     return max((x - y).abs().max().item() for x, y in zip(a, b))
 
 
-mine, saved = tmp + "/mine", tmp + "/saved"
-subprocess.run([tmp + "/graft", "quantize", "--model", model, "--out", mine], check=True)
-d = worst(ours(mine), theirs(plain(AutoModelForCausalLM.from_pretrained(mine, dtype=torch.float32, device_map={"": "cpu"}))))
-verdict(d < 1e-3, f"graft's 4-bit checkpoint in transformers: logits within {d:.2e}")
-q = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)
-m = AutoModelForCausalLM.from_pretrained(model, quantization_config=q, dtype=torch.bfloat16, device_map={"": "cpu"})
-m.save_pretrained(saved)
-d = worst(ours(saved), theirs(plain(AutoModelForCausalLM.from_pretrained(saved, dtype=torch.float32, device_map={"": "cpu"}))))
-verdict(d < 1e-3, f"transformers' 4-bit checkpoint in graft: logits within {d:.2e}")
-with safe_open(mine + "/model.safetensors", "pt") as a, safe_open(saved + "/model.safetensors", "pt") as b:
-    names = set(a.keys()) ^ set(b.keys())
-    different = [n for n in a.keys() if n in b.keys() and not torch.equal(a.get_tensor(n), b.get_tensor(n))]
-    verdict(not names and not different, f"{len(a.keys())} tensors: {len(names)} names in one file only, {len(different)} differ {sorted(different)[:3]}")
+def check(name, flag, config, prepare):
+    """prepare makes of a model of transformers' one that multiplies in float32."""
+    mine, saved = f"{tmp}/mine-{flag}", f"{tmp}/saved-{flag}"
+    load = lambda dir, **kw: AutoModelForCausalLM.from_pretrained(dir, device_map={"": "cpu"}, **kw)
+    subprocess.run([tmp + "/graft", "quantize", "--model", model, "--quantize", flag, "--out", mine], check=True)
+    d = worst(ours(mine), theirs(prepare(load(mine, dtype=torch.float32))))
+    verdict(d < 1e-3, f"graft's {name} checkpoint in transformers: logits within {d:.2e}")
+    load(model, quantization_config=config, dtype=torch.bfloat16).save_pretrained(saved)
+    d = worst(ours(saved), theirs(prepare(load(saved, dtype=torch.float32))))
+    verdict(d < 1e-3, f"transformers' {name} checkpoint in graft: logits within {d:.2e}")
+    with safe_open(mine + "/model.safetensors", "pt") as a, safe_open(saved + "/model.safetensors", "pt") as b:
+        names = set(a.keys()) ^ set(b.keys())
+        different = [n for n in a.keys() if n in b.keys() and not torch.equal(a.get_tensor(n), b.get_tensor(n))]
+        verdict(not names and not different, f"{len(a.keys())} tensors: {len(names)} names in one file only, {len(different)} differ {sorted(different)[:3]}")
+
+
+check("4-bit", "nf4", BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16), plain)
+# LLM.int8 quantises activations too while it multiplies: dense layers of the weights' values do not.
+check("8-bit", "int8", BitsAndBytesConfig(load_in_8bit=True), lambda m: plain(m.dequantize(dtype=torch.float32)))
 shutil.rmtree(tmp)
 sys.exit(1 if faults else 0)

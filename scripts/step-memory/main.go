@@ -27,7 +27,7 @@ import (
 
 var (
 	dir       = flag.String("model", "", "directory of the model")
-	quantize  = flag.Bool("quantize", false, "hold the base in NF4")
+	quantize  = flag.String("quantize", "", "hold the base in nf4, fp4 or int8")
 	full      = flag.Bool("full", false, "train every weight")
 	tokens    = flag.Int("tokens", 512, "tokens of a step, all labelled")
 	rank      = flag.Int("rank", 16, "of the adapter")
@@ -56,12 +56,12 @@ func run() error {
 		return err
 	}
 	defer dev.Close()
-	var options model.Options
-	if *quantize {
-		options.Quantize = &quant.Config{}
+	how, err := quantization()
+	if err != nil {
+		return err
 	}
 	start := time.Now()
-	m, err := model.OpenWith(dev, *dir, options)
+	m, err := model.OpenWith(dev, *dir, model.Options{Quantize: how})
 	if err != nil {
 		return err
 	}
@@ -110,8 +110,12 @@ func planned() (int, error) {
 	if j.Storage, err = model.ParseStorage(text); err != nil {
 		return 0, err
 	}
-	if *quantize {
-		j.Storage.Linears = &quant.Config{}
+	how, err := quantization()
+	if err != nil {
+		return 0, err
+	}
+	if how != nil {
+		j.Storage.Linears = how
 	}
 	if !*full {
 		j.LoRA = &lora.Config{Rank: *rank}
@@ -121,6 +125,15 @@ func planned() (int, error) {
 		return 0, err
 	}
 	return int(p.Total() / 1e6), p.Write(os.Stdout)
+}
+
+// quantization returns how to quantise the base, nil for not at all.
+func quantization() (*quant.Config, error) {
+	if *quantize == "" {
+		return nil, nil
+	}
+	t, err := quant.ParseType(*quantize)
+	return &quant.Config{Type: t}, err
 }
 
 func config() (train.Config, error) {

@@ -21,7 +21,8 @@ func TestA64(t *testing.T) {
 		"BSL": "bsl v%d.16b, v%d.16b, v%d.16b", "BIF": "bif v%d.16b, v%d.16b, v%d.16b",
 		"FSQRT": "fsqrt v%d.4s, v%d.4s", "FRINTN": "frintn v%d.4s, v%d.4s", "FCVTNS": "fcvtns v%d.4s, v%d.4s", "CMLT0": "cmlt v%d.4s, v%d.4s, #0",
 		"DUP0": "dup v%d.4s, v%d.s[0]", "SHLL16": "shll v%d.4s, v%d.4h, #16", "SHLL16H": "shll2 v%d.4s, v%d.8h, #16",
-		"FCVTL": "fcvtl v%d.4s, v%d.4h", "FCVTLH": "fcvtl2 v%d.4s, v%d.8h",
+		"FCVTL": "fcvtl v%d.4s, v%d.4h", "FCVTLH": "fcvtl2 v%d.4s, v%d.8h", "SCVTF": "scvtf v%d.4s, v%d.4s",
+		"SXTB": "sxtl v%d.8h, v%d.8b", "SXTBH": "sxtl2 v%d.8h, v%d.16b", "SXTH": "sxtl v%d.4s, v%d.4h", "SXTHH": "sxtl2 v%d.4s, v%d.8h",
 	}
 	var src strings.Builder
 	var want []byte

@@ -165,6 +165,7 @@ func (g *gen) avx2Packs() {
 	g.avx2Widen("widenF16", "half precision", func(half int) { g.p("VCVTPH2PS %d(R8), Y%d", 16*half, half) })
 	g.avx2Interleave()
 	g.avx2Dequantize()
+	g.avx2Int8()
 }
 
 // avx2Transpose reads 8 rows of 4 units with two 128-bit loads a register.
@@ -197,7 +198,7 @@ func (g *gen) avx2Transpose() {
 
 func (g *gen) avx2Widen(name, from string, load func(half int)) {
 	g.fn(widenDoc(from), name, rowsSignature, 6)
-	g.overRows(func() {
+	g.overRows(func() {}, func() {
 		for half := range 2 {
 			load(half)
 			g.p("VMOVUPS Y%d, %d(R9)", half, 32*half)

@@ -99,7 +99,8 @@ func avx512(out string) {
 	g := &gen{suffix: "512"}
 	g.tile(false)
 	g.tile(true)
-	g.pair()
+	g.band(false)
+	g.band(true)
 	g.direct()
 	g.packs()
 	v := &x86{gen: g, wide: true}
@@ -108,6 +109,9 @@ func avx512(out string) {
 	v.peak()
 	g.amx()
 	g.amxRows()
+	g.gemv()
+	g.gemvTables()
+	g.gemvCodes()
 	g.write(out, "avx512", "amd64")
 }
 

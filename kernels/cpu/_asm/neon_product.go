@@ -102,6 +102,7 @@ func (g *gen) neonPacks() {
 	g.neonWiden("widenBF16", "bfloat16", "SHLL16")
 	g.neonWiden("widenF16", "half precision", "FCVTL")
 	g.neonInterleave()
+	g.neonInt8()
 }
 
 // neonTranspose turns squares of 4 by 4: four rows at R1, R5, R6 and R7, 16 units.
@@ -144,21 +145,29 @@ func (g *gen) neonTranspose() {
 
 func (g *gen) neonWiden(name, from, op string) {
 	g.fn(widenDoc(from), name, rowsSignature, 6)
+	g.neonOverRows(func() {}, func() {
+		for half := range 2 {
+			g.loadQ(0, "R6", neonVector*half)
+			g.v2(op, 1, 0)
+			g.v2(op+"H", 2, 0)
+			g.storeQ(1, "R7", 2*neonVector*half)
+			g.storeQ(2, "R7", 2*neonVector*half+neonVector)
+		}
+		g.p("ADD $32, R6")
+		g.p("ADD $64, R7")
+	})
+}
+
+// neonOverRows is overRows for arm64: a block is at R6, its result at R7.
+func (g *gen) neonOverRows(begin, body func()) {
 	g.arguments("rows+0", "R0", "src+16", "R1", "ld+24", "R2", "dst+32", "R3", "dld+40", "R4")
 	g.l("row")
 	g.p("MOVD n+8(FP), R5")
 	g.p("MOVD R1, R6")
 	g.p("MOVD R3, R7")
+	begin()
 	g.l("loop")
-	for half := range 2 {
-		g.loadQ(0, "R6", neonVector*half)
-		g.v2(op, 1, 0)
-		g.v2(op+"H", 2, 0)
-		g.storeQ(1, "R7", 2*neonVector*half)
-		g.storeQ(2, "R7", 2*neonVector*half+neonVector)
-	}
-	g.p("ADD $32, R6")
-	g.p("ADD $64, R7")
+	body()
 	g.p("SUBS $1, R5")
 	g.p("BNE loop")
 	g.p("ADD R2, R1")

@@ -22,36 +22,44 @@ func (g *gen) packs() {
 	g.interleave("interleaveNarrow", ": interleaves units pairs of rows of float32, rounded to bfloat16,"+inGroups, 64, true)
 	g.dequantize(false)
 	g.dequantize(true)
+	g.scales()
+	g.int8(false)
+	g.int8(true)
 }
 
 // dequantize turns blocks of 64 codes of 4 bits, the first of a byte in its high
 // half, into table[code]·scale. Multiplying the table costs 16 products a block
-// instead of 64; the codes are spread by VPMULTISHIFTQB and looked up by one
-// permutation of the table.
+// instead of 64; VPMULTISHIFTQB spreads the codes of 8 bytes, and a permutation of the
+// table looks them up.
 func (g *gen) dequantize(bf16 bool) {
 	name, to, shifts := "dequantizeF32", "float32", "shift8"
 	words := make([]uint32, 0, 16)
 	if bf16 {
 		name, to, shifts = "dequantizeBF16", "bfloat16", "shift4"
-		for range 8 { // from two bytes of a quadword, one each doubleword: four words
-			words = append(words, 4|0<<16, 36|32<<16)
+		for i := range uint32(8) { // from two bytes of a quadword to its four words
+			at := i % 4 * 16
+			words = append(words, at+4|at<<16, at+12|(at+8)<<16)
 		}
 	} else {
-		for range 8 { // from one byte of a quadword: two doublewords
-			words = append(words, 4, 0)
+		for i := range uint32(8) { // from one byte of a quadword to its two doublewords
+			words = append(words, 8*i+4, 8*i)
 		}
 	}
 	g.table(shifts, words)
 	g.openDequantize(name, to)
 	g.p("VMOVUPS (R13), Z31")
 	g.p("VMOVUPS %s%s<>(SB), Z30", shifts, g.suffix)
+	g.fetchRows("R14")
+	g.p("MOVQ $0xF0, R13")
+	g.p("KMOVW R13, K1")
 	g.overCodes(func() {
+		g.p("PREFETCHT0 (R8)(R14*1)")
 		g.p("VMULPS.BCST (R12), Z31, Z0")
 		if bf16 {
-			g.raw("VCVTNEPS2BF16", vcvtneps2bf16, 2, 0, 0, 0, nil, false)
-			g.p("VINSERTI64X4 $1, Y0, Z0, Z0")
+			g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 0, 0, nil, false)
 			for i := range 2 {
-				g.p("VPMOVZXBD %d(R8), Z%d", 16*i, i+1)
+				g.p("VPBROADCASTQ %d(R8), Z%d", 16*i, i+1)
+				g.p("VPBROADCASTQ %d(R8), K1, Z%d", 16*i+8, i+1)
 				g.p("VPMULTISHIFTQB Z%d, Z30, Z%d", i+1, i+1)
 				g.p("VPERMW Z0, Z%d, Z%d", i+1, i+1)
 				g.p("VMOVUPS Z%d, %d(R9)", i+1, 64*i)
@@ -59,14 +67,52 @@ func (g *gen) dequantize(bf16 bool) {
 			g.p("ADDQ $128, R9")
 		} else {
 			for i := range 4 {
-				g.p("VPMOVZXBQ %d(R8), Z%d", 8*i, i+1)
-				g.p("VPMULTISHIFTQB Z%d, Z30, Z%d", i+1, i+1)
+				g.p("VPMULTISHIFTQB.BCST %d(R8), Z30, Z%d", 8*i, i+1)
 				g.p("VPERMPS Z0, Z%d, Z%d", i+1, i+1)
 				g.p("VMOVUPS Z%d, %d(R9)", i+1, 64*i)
 			}
 			g.p("ADDQ $256, R9")
 		}
 	})
+}
+
+// scales writes what turns codes of 8 bits into scales, 16 at a time.
+func (g *gen) scales() {
+	g.open(": turns n codes of 8 bits into table[code]·nested + offset.", "scales",
+		"(n int, codes *uint8, table *[256]float32, dst *float32, nested, offset float32)", 40)
+	for _, a := range []struct{ arg, reg string }{{"n+0", "AX"}, {"codes+8", "SI"}, {"table+16", "R8"}, {"dst+24", "DI"}} {
+		g.p("MOVQ %s(FP), %s", a.arg, a.reg)
+	}
+	g.p("VBROADCASTSS nested+32(FP), Z2")
+	g.p("VBROADCASTSS offset+36(FP), Z3")
+	g.p("KXNORW K1, K1, K1")
+	g.l("loop")
+	g.p("CMPQ AX, $16")
+	g.p("JGE whole")
+	g.p("MOVQ AX, CX")
+	g.p("MOVL $1, DX")
+	g.p("SHLL CX, DX")
+	g.p("DECL DX")
+	g.p("KMOVW DX, K1")
+	g.l("whole")
+	g.p("VPMOVZXBD.Z (SI), K1, Z0")
+	g.p("KMOVW K1, K2")
+	g.p("VGATHERDPS (R8)(Z0*4), K2, Z1")
+	g.p("VMULPS Z2, Z1, Z1")
+	g.p("VADDPS Z3, Z1, Z1")
+	g.p("VMOVUPS Z1, K1, (DI)")
+	g.p("ADDQ $16, SI")
+	g.p("ADDQ $64, DI")
+	g.p("SUBQ $16, AX")
+	g.p("JG loop")
+	g.ret()
+}
+
+// fetchRows sets a register to how far behind a row another is fetched: where rows
+// lie apart, or are many, the processor does not foresee what comes.
+func (g *gen) fetchRows(register string) {
+	g.p("MOVQ CX, %s", register)
+	g.p("SHLQ $4, %s", register)
 }
 
 // openDequantize opens a function that turns codes into values.
@@ -131,11 +177,22 @@ func (g *gen) openTranspose() (bases, offsets []string) {
 	g.p("MOVQ src+8(FP), SI")
 	g.p("MOVQ ld+16(FP), CX")
 	g.p("MOVQ dst+24(FP), DI")
-	g.p("LEAQ (CX)(CX*2), R8")
+	return g.sixteenRows()
+}
+
+// sixteenRows finds 16 rows, of which the first is at SI and the others CX apart.
+func (g *gen) sixteenRows() (bases, offsets []string) {
+	offsets = g.fourRows()
 	g.p("LEAQ (SI)(CX*4), R10")
 	g.p("LEAQ (R10)(CX*4), R11")
 	g.p("LEAQ (R11)(CX*4), R12")
-	return []string{"SI", "R10", "R11", "R12"}, []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
+	return []string{"SI", "R10", "R11", "R12"}, offsets
+}
+
+// fourRows finds 4 rows that lie CX apart.
+func (g *gen) fourRows() (offsets []string) {
+	g.p("LEAQ (CX)(CX*2), R8")
+	return []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
 }
 
 // transpose reads 16 rows of 16 units with four 128-bit loads a register, so
@@ -152,16 +209,10 @@ func (g *gen) transpose() {
 	g.l("loop")
 	for c := range 4 {
 		z := 16 * (c & 1)
-		for r := range 4 {
-			g.p("PREFETCHT1 (%s)%s", ahead[c], offsets[r])
-			g.p("VMOVUPS %d(%s)%s, X%d", 16*c, bases[0], offsets[r], z+r)
-			for b := 1; b < 4; b++ {
-				g.p("VINSERTF32X4 $%d, %d(%s)%s, Z%d, Z%d", b, 16*c, bases[b], offsets[r], z+r, z+r)
-			}
+		for _, o := range offsets {
+			g.p("PREFETCHT1 (%s)%s", ahead[c], o)
 		}
-		for _, u := range unpacks {
-			g.p("%s Z%d, Z%d, Z%d", u.op, z+u.b, z+u.a, z+u.result)
-		}
+		g.turn(c, z, bases, offsets)
 		for i := range 4 {
 			g.p("VMOVUPS Z%d, %d(DI)", z+8+i, 64*(4*c+i))
 		}
@@ -176,8 +227,23 @@ func (g *gen) transpose() {
 	g.ret()
 }
 
-// overRows writes the loop over rows and, inside, over n blocks of a row.
-func (g *gen) overRows(body func()) {
+// turn reads a quarter of 16 rows of 16 units and leaves it in four registers from
+// z+8 on, a lane a row; it uses those from z to z+7.
+func (g *gen) turn(quarter, z int, bases, offsets []string) {
+	for r, o := range offsets {
+		g.p("VMOVUPS %d(%s)%s, X%d", 16*quarter, bases[0], o, z+r)
+		for b := 1; b < 4; b++ {
+			g.p("VINSERTF32X4 $%d, %d(%s)%s, Z%d, Z%d", b, 16*quarter, bases[b], o, z+r, z+r)
+		}
+	}
+	for _, u := range unpacks {
+		g.p("%s Z%d, Z%d, Z%d", u.op, z+u.b, z+u.a, z+u.result)
+	}
+}
+
+// overRows writes the loop over rows, each of which begins with something, and,
+// inside, over n blocks of a row.
+func (g *gen) overRows(begin, body func()) {
 	g.p("MOVQ rows+0(FP), BX")
 	g.p("MOVQ src+16(FP), SI")
 	g.p("MOVQ ld+24(FP), CX")
@@ -187,6 +253,7 @@ func (g *gen) overRows(body func()) {
 	g.p("MOVQ n+8(FP), AX")
 	g.p("MOVQ SI, R8")
 	g.p("MOVQ DI, R9")
+	begin()
 	g.l("loop")
 	body()
 	g.p("DECQ AX")
@@ -224,6 +291,7 @@ func (g *gen) narrow(tiles bool) {
 	g.p("MOVQ R12, R13")
 	g.p("SHRQ $16, R13")
 	g.p("KMOVW R13, K2")
+	g.fetchRows("R14")
 	g.l("row")
 	g.p("MOVQ n+8(FP), AX")
 	g.p("MOVQ SI, R8")
@@ -231,6 +299,8 @@ func (g *gen) narrow(tiles bool) {
 	g.p("TESTQ AX, AX")
 	g.p("JZ last")
 	g.l("loop")
+	g.p("PREFETCHT0 (R8)(R14*1)")
+	g.p("PREFETCHT0 64(R8)(R14*1)")
 	g.p("VMOVUPS 64(R8), Z1")
 	g.raw("VCVTNE2PS2BF16", vcvtne2ps2bf16, 2, 0, 1, 0, &mem{base: gpNum["R8"], index: -1}, false)
 	g.p("VMOVUPS Z0, (R9)")
@@ -256,7 +326,7 @@ func (g *gen) narrow(tiles bool) {
 // widen converts a 16-bit format to float32.
 func (g *gen) widen(name, from string, load func()) {
 	g.fn(widenDoc(from), name, rowsSignature, 6)
-	g.overRows(func() {
+	g.overRows(func() {}, func() {
 		load()
 		g.p("VMOVUPS Z0, (R9)")
 		g.p("ADDQ $32, R8")
@@ -278,11 +348,12 @@ func (g *gen) interleave(name, doc string, size int, pairs bool) {
 	if pairs {
 		g.p("VMOVUPS pairs%s<>(SB), Z31", g.suffix)
 	}
+	g.fetchRows("R14")
 	g.l("row")
 	g.p("MOVQ groups+8(FP), AX")
 	g.p("MOVQ SI, R8")
 	g.p("MOVQ DI, R9")
-	g.p("LEAQ (SI)(CX*8), R12")
+	g.p("LEAQ (SI)(R14*1), R12")
 	if pairs {
 		g.p("LEAQ (SI)(CX*1), R13")
 	}
