@@ -13,16 +13,28 @@ func (e *OutOfMemory) Unwrap() error { return e.Err }
 // a stack: Mark remembers a height, Release gives back all above it. Memory
 // once obtained from the device is kept until Free, so that runs of the same
 // size allocate nothing. An Arena is not safe for concurrent use.
+//
+// Small tensors share blocks. A large one has a block to itself, which grows to the
+// largest tensor at that place in the stack: where runs ask for tensors in the
+// same order, the arena comes to hold what the largest of them needs, and no more.
 type Arena struct {
-	dev   Device
-	kinds [3]stack
+	dev    Device
+	stacks [kinds][2]stack // of small tensors and of large ones
 }
+
+// kinds is how many kinds of memory there are.
+const kinds = 3
 
 // NewArena returns an empty arena on dev.
 func NewArena(dev Device) *Arena { return &Arena{dev: dev} }
 
-// blockElements is the size of the first block of each kind; later ones double.
-const blockElements = 1 << 16
+// Tensors of largeElements are large: a batch's activations, not its positions and
+// statistics. Small ones share a block of as many, the next one of twice as many
+// and so on, doublings times.
+const (
+	largeElements = 1 << 16
+	doublings     = 4
+)
 
 // A stack is a list of blocks that fill up one after the other.
 type stack struct {
@@ -39,20 +51,25 @@ type block struct {
 }
 
 // A Mark is a height of an Arena.
-type Mark [3]struct{ at, used int }
+type Mark [kinds][2]struct{ at, used int }
 
 // Mark returns the arena's height.
 func (a *Arena) Mark() (m Mark) {
-	for i := range a.kinds {
-		m[i].at, m[i].used = a.kinds[i].at, a.kinds[i].used
+	for i := range a.stacks {
+		for j, s := range a.stacks[i] {
+			m[i][j].at, m[i][j].used = s.at, s.used
+		}
 	}
 	return m
 }
 
 // Release gives back all that was handed out since m was taken.
 func (a *Arena) Release(m Mark) {
-	for i := range a.kinds {
-		a.kinds[i].at, a.kinds[i].used = m[i].at, m[i].used
+	for i := range a.stacks {
+		for j := range a.stacks[i] {
+			s := &a.stacks[i][j]
+			s.at, s.used = m[i][j].at, m[i][j].used
+		}
 	}
 }
 
@@ -79,8 +96,10 @@ func (a *Arena) Ints(host []int32) Ints {
 
 // Elements returns how many elements of a kind the arena holds in its blocks.
 func (a *Arena) Elements(k Kind) (n int) {
-	for _, b := range a.kinds[k].blocks {
-		n += b.size
+	for _, s := range a.stacks[k] {
+		for _, b := range s.blocks {
+			n += b.size
+		}
 	}
 	return n
 }
@@ -88,8 +107,10 @@ func (a *Arena) Elements(k Kind) (n int) {
 // Touched returns how many elements of a kind were ever in use in its blocks.
 // Where memory comes from the system page by page, only they take any.
 func (a *Arena) Touched(k Kind) (n int) {
-	for _, b := range a.kinds[k].blocks {
-		n += b.top
+	for _, s := range a.stacks[k] {
+		for _, b := range s.blocks {
+			n += b.top
+		}
 	}
 	return n
 }
@@ -97,20 +118,24 @@ func (a *Arena) Touched(k Kind) (n int) {
 // Used returns how many elements of a kind are in use, with what was left over
 // at the ends of blocks.
 func (a *Arena) Used(k Kind) (n int) {
-	s := &a.kinds[k]
-	for _, b := range s.blocks[:min(s.at, len(s.blocks))] {
-		n += b.size
+	for _, s := range a.stacks[k] {
+		for _, b := range s.blocks[:min(s.at, len(s.blocks))] {
+			n += b.size
+		}
+		n += s.used
 	}
-	return n + s.used
+	return n
 }
 
 // Free gives the arena's memory back to the device.
 func (a *Arena) Free() {
-	for i := range a.kinds {
-		for _, b := range a.kinds[i].blocks {
-			a.dev.Free(b.mem)
+	for i := range a.stacks {
+		for _, s := range a.stacks[i] {
+			for _, b := range s.blocks {
+				a.free(b)
+			}
 		}
-		a.kinds[i] = stack{}
+		a.stacks[i] = [2]stack{}
 	}
 }
 
@@ -119,29 +144,35 @@ func (a *Arena) tensor(k Kind, rows, cols int) Tensor {
 	return Tensor{Rows: rows, Cols: cols, Kind: k, Mem: b.mem, Off: off}
 }
 
-// take finds room for n elements, in the block being filled or a later one.
+// take finds room for n elements. A block above those in use that is too small
+// makes place for a larger one.
 func (a *Arena) take(k Kind, n int) (*block, int) {
-	s := &a.kinds[k]
-	n = (n + 15) &^ 15 // tensors start at multiples of 64 bytes
-	for ; s.at < len(s.blocks); s.at, s.used = s.at+1, 0 {
-		if b := &s.blocks[s.at]; s.used+n <= b.size {
-			s.used += n
-			b.top = max(b.top, s.used)
-			return b, s.used - n
-		}
+	n = (max(n, 1) + 15) &^ 15 // tensors start at multiples of 64 bytes
+	large := n >= largeElements
+	s := &a.stacks[k][0]
+	size := largeElements << min(len(s.blocks), doublings)
+	if large {
+		s, size = &a.stacks[k][1], n
 	}
-	a.grow(k, n)
-	s.used = n
-	s.blocks[s.at].top = n
-	return &s.blocks[s.at], 0
+	if s.used > 0 && (large || s.used+n > s.blocks[s.at].size) {
+		s.at, s.used = s.at+1, 0
+	}
+	if s.at == len(s.blocks) {
+		s.blocks = append(s.blocks, block{})
+	}
+	b := &s.blocks[s.at]
+	if s.used+n > b.size {
+		a.free(*b)
+		*b = block{}
+		*b = a.block(k, size)
+	}
+	s.used += n
+	b.top = max(b.top, s.used)
+	return b, s.used - n
 }
 
-func (a *Arena) grow(k Kind, n int) {
-	s := &a.kinds[k]
-	size := max(n, blockElements)
-	if last := len(s.blocks); last > 0 {
-		size = max(n, min(2*s.blocks[last-1].size, 1<<24))
-	}
+// block obtains a block from the device.
+func (a *Arena) block(k Kind, size int) block {
 	mem, err := a.dev.Alloc(k, size)
 	if err != nil {
 		panic(&OutOfMemory{fmt.Errorf("kernels: arena: %d more elements: %w", size, err)})
@@ -150,5 +181,12 @@ func (a *Arena) grow(k Kind, n int) {
 	if k == Int32 {
 		b.host = make([]int32, size)
 	}
-	s.blocks = append(s.blocks, b)
+	return b
+}
+
+// free gives a block back, unless it is one that the device did not give.
+func (a *Arena) free(b block) {
+	if b.mem != nil {
+		a.dev.Free(b.mem)
+	}
 }

@@ -41,7 +41,7 @@ func TestArenaTensorsAreApart(t *testing.T) {
 func TestArenaTensorsFitTheirMemory(t *testing.T) {
 	dev := &fake{}
 	a := NewArena(dev)
-	for _, n := range []int{1, blockElements - 16, 17, 3 * blockElements, blockElements, 5} {
+	for _, n := range []int{1, largeElements - 16, 17, 3 * largeElements, largeElements, 5} {
 		x := a.Float32(1, n)
 		if _, _, to := span(x); to > dev.held[x.Mem.(*int)] {
 			t.Errorf("%d elements end at %d of %d", n, to, dev.held[x.Mem.(*int)])
@@ -60,16 +60,16 @@ func TestArenaTouched(t *testing.T) {
 	a := NewArena(&fake{})
 	mark := a.Mark()
 	a.Float32(1, 100)               // 112 with its padding
-	a.Float32(1, blockElements-100) // does not fit behind it
-	if n := a.Touched(Float32); n != 112+blockElements-96 {
+	a.Float32(1, largeElements-100) // does not fit behind it
+	if n := a.Touched(Float32); n != 112+largeElements-96 {
 		t.Errorf("%d elements touched", n)
 	}
-	if n := a.Used(Float32); n != 2*blockElements-96 {
+	if n := a.Used(Float32); n != 2*largeElements-96 {
 		t.Errorf("%d elements used", n)
 	}
 	a.Release(mark)
 	a.Float32(1, 16)
-	if n, used := a.Touched(Float32), a.Used(Float32); n != 112+blockElements-96 || used != 16 || a.Touched(Activation) != 0 || a.Used(Activation) != 0 {
+	if n, used := a.Touched(Float32), a.Used(Float32); n != 112+largeElements-96 || used != 16 || a.Touched(Activation) != 0 || a.Used(Activation) != 0 {
 		t.Errorf("after Release: %d elements touched, %d used", n, used)
 	}
 }
@@ -78,9 +78,9 @@ func TestArenaRelease(t *testing.T) {
 	a := NewArena(&fake{})
 	a.Float32(3, 5)
 	mark := a.Mark()
-	first := []Tensor{a.Float32(1, 40), a.Float32(2, blockElements), a.Activation(1, 1)}
+	first := []Tensor{a.Float32(1, 40), a.Float32(2, largeElements), a.Activation(1, 1)}
 	a.Release(mark)
-	again := []Tensor{a.Float32(1, 40), a.Float32(2, blockElements), a.Activation(1, 1)}
+	again := []Tensor{a.Float32(1, 40), a.Float32(2, largeElements), a.Activation(1, 1)}
 	if !slices.Equal(first, again) {
 		t.Errorf("after Release %+v, before %+v", again, first)
 	}
@@ -101,7 +101,7 @@ func TestArenaAllocatesNothingWhenSteady(t *testing.T) {
 		for range 5 {
 			mark := a.Mark()
 			a.Activation(100, 1000)
-			a.Float32(1, 2*blockElements)
+			a.Float32(1, 2*largeElements)
 			a.Release(mark)
 		}
 	}
@@ -115,6 +115,37 @@ func TestArenaAllocatesNothingWhenSteady(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(10, step); n != 0 {
 		t.Errorf("a steady step makes %v Go allocations", n)
+	}
+}
+
+// What holds memory are the tensors of the largest run, none of it idle: a smaller
+// run fits into its blocks, a larger one replaces them.
+func TestArenaHoldsTheLargestRun(t *testing.T) {
+	dev := &fake{}
+	a := NewArena(dev)
+	run := func(n int) {
+		a.Reset()
+		for range 3 {
+			a.Float32(1, n) // kept
+		}
+		for range 4 {
+			mark := a.Mark()
+			for _, cols := range []int{n, 100, 4 * n, 7 * n, n} {
+				a.Float32(1, cols)
+			}
+			a.Release(mark)
+		}
+	}
+	const large = 3 * largeElements
+	for _, c := range []struct{ run, of int }{{large, large}, {2*large - 48, 2*large - 48}, {large + 16, 2*large - 48}, {largeElements, 2*large - 48}, {2 * large, 2 * large}} {
+		run(c.run)
+		held := 0
+		for _, n := range dev.held {
+			held += n
+		}
+		if want := 16*c.of + largeElements; held != want || a.Elements(Float32) != want {
+			t.Errorf("after a run of %d: %d elements held, %d counted, want %d", c.run, held, a.Elements(Float32), want)
+		}
 	}
 }
 
@@ -141,7 +172,7 @@ func TestArenaFree(t *testing.T) {
 	dev := &fake{}
 	a := NewArena(dev)
 	a.Float32(1, 1)
-	a.Activation(1, 3*blockElements)
+	a.Activation(1, 3*largeElements)
 	a.Ints([]int32{1})
 	a.Free()
 	if len(dev.held) != 0 || a.Elements(Float32)+a.Elements(Activation)+a.Elements(Int32) != 0 {
@@ -153,9 +184,9 @@ func TestArenaFree(t *testing.T) {
 }
 
 func TestArenaOutOfMemory(t *testing.T) {
-	a := NewArena(&fake{limit: blockElements})
+	a := NewArena(&fake{limit: largeElements})
 	a.Float32(1, 10)
-	err, ok := panics(func() { a.Float32(2, blockElements) }).(error)
+	err, ok := panics(func() { a.Float32(2, largeElements) }).(error)
 	var out *OutOfMemory
 	if !ok || !errors.As(err, &out) {
 		t.Fatalf("panic with %v", err)
@@ -165,5 +196,15 @@ func TestArenaOutOfMemory(t *testing.T) {
 	}
 	if errors.Unwrap(err) == nil {
 		t.Error("the device's error is lost")
+	}
+	a = NewArena(&fake{limit: 3 * largeElements})
+	a.Float32(2, largeElements)
+	a.Reset()
+	if panics(func() { a.Float32(4, largeElements) }) == nil {
+		t.Fatal("a larger block than there is")
+	}
+	a.Free()
+	if a.Float32(3, largeElements).None() {
+		t.Error("a block that was to be replaced is given back twice")
 	}
 }

@@ -75,15 +75,19 @@ func (d checked) NewMatrix(w Weights) (Matrix, error) {
 	} else {
 		must(len(w.Data) == w.Format.Bytes(w.Rows*w.Cols), "kernels: NewMatrix: length of data")
 	}
-	return d.Device.NewMatrix(w)
+	m, err := d.Device.NewMatrix(w)
+	m.Lookup = w.Lookup
+	return m, err
 }
 
 func (d checked) MatMul(y, x Tensor, w Matrix, alpha float32, acc bool) {
+	must(!w.Lookup, "kernels: MatMul: matrix for lookups")
 	must(!w.None() && shape(x, x.Rows, w.Cols) && shape(y, x.Rows, w.Rows), "kernels: MatMul: shapes")
 	d.Device.MatMul(y, x, w, alpha, acc)
 }
 
 func (d checked) MatMulGradInput(dx, dy Tensor, w Matrix, alpha float32, acc bool) {
+	must(!w.Lookup, "kernels: MatMulGradInput: matrix for lookups")
 	must(!w.None() && shape(dy, dy.Rows, w.Rows) && shape(dx, dy.Rows, w.Cols), "kernels: MatMulGradInput: shapes")
 	d.Device.MatMulGradInput(dx, dy, w, alpha, acc)
 }

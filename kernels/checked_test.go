@@ -13,6 +13,10 @@ func weight(rows, cols int) Matrix {
 	return Matrix{Rows: rows, Cols: cols, Format: BF16, Mem: 1}
 }
 
+func lookup(rows, cols int) Matrix {
+	return Matrix{Rows: rows, Cols: cols, Format: BF16, Lookup: true, Mem: 1}
+}
+
 // heads is an attention of two sequences over act(5, 8), act(7, 4).
 func heads() AttentionShape {
 	return AttentionShape{Heads: 4, KVHeads: 2, Width: 2, QStarts: ints(0, 3, 5), KStarts: ints(0, 4), KEnds: ints(4, 7)}
@@ -52,6 +56,8 @@ var misfits = []struct {
 		func(d Device) { d.MatMul(act(5, 2), act(4, 3), weight(2, 3), 1, false) },
 		func(d Device) { d.MatMul(Tensor{}, act(4, 3), weight(2, 3), 1, false) },
 	}},
+	{"kernels: MatMul: matrix for lookups", []func(Device){func(d Device) { d.MatMul(act(4, 2), act(4, 3), lookup(2, 3), 1, false) }}},
+	{"kernels: MatMulGradInput: matrix for lookups", []func(Device){func(d Device) { d.MatMulGradInput(act(4, 3), act(4, 2), lookup(2, 3), 1, false) }}},
 	{"kernels: MatMulGradInput: shapes", []func(Device){
 		func(d Device) { d.MatMulGradInput(act(4, 3), act(4, 2), weight(3, 2), 1, false) },
 		func(d Device) { d.MatMulGradInput(act(5, 3), act(4, 2), weight(2, 3), 1, false) },

@@ -115,6 +115,7 @@ func QuantizedAs(t quant.Type) Format {
 type Matrix struct {
 	Rows, Cols int
 	Format     Format
+	Lookup     bool // for Embed and Expand alone
 	Mem        Mem
 	Off        int
 }
@@ -128,4 +129,7 @@ type Weights struct {
 	Format     Format
 	Data       []byte        // little endian, row-major; of a format that is not quantised
 	Quantized  *quant.Tensor // of one that is
+	// Lookup says that no product will take the matrix, only Embed and Expand, which
+	// want few of its rows: a device with memory of its own may leave them on the host.
+	Lookup bool
 }

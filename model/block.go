@@ -23,10 +23,11 @@ type blockSaved struct {
 	mlp          mlpSaved
 }
 
-// Forward writes y from x, both residual streams [T, C]. Without y it only
-// saves.
+// Forward writes y, the residual stream [T, C], from the one before, x, which may
+// be y itself where nothing is to be saved, and need not be Float32 where y is
+// none. Without y it only saves.
 func (b *Block) Forward(p *Pass, y, x kernels.Tensor) (s blockSaved) {
-	mid, h1, h2 := p.Arena.Like(x), p.Arena.Activation(x.Rows, x.Cols), p.Arena.Activation(x.Rows, x.Cols)
+	mid, h1, h2 := p.Arena.Float32(x.Rows, x.Cols), p.Arena.Activation(x.Rows, x.Cols), p.Arena.Activation(x.Rows, x.Cols)
 	s.norm1 = b.Norm1.Forward(p, h1, x)
 	p.dev.Copy(mid, x)
 	s.attention = b.Attention.Forward(p, mid, h1, b.Index)
@@ -42,11 +43,13 @@ func (b *Block) Forward(p *Pass, y, x kernels.Tensor) (s blockSaved) {
 // input, or, without below, only as far as the block's own parameters need.
 func (b *Block) Backward(p *Pass, dx kernels.Tensor, s blockSaved, below bool) {
 	intoAttention := below || b.Norm1.trains() || b.Attention.trains()
+	mark := p.Arena.Mark()
 	dh := p.gradIf(intoAttention || b.Norm2.trains(), dx)
 	b.MLP.Backward(p, dh, dx, s.mlp)
 	if !dh.None() {
 		b.Norm2.Backward(p, dx, dh, s.norm2, p.rows.folds, true)
 	}
+	p.Arena.Release(mark)
 	if !intoAttention {
 		return
 	}

@@ -23,39 +23,47 @@ func (m *Model) lowest() int {
 // [T, C]. From block keep on it saves what backward needs.
 func (p *Pass) forward(keep int) kernels.Tensor {
 	t, c := p.tokens.Len(), p.model.Config.Hidden
-	p.inputs, p.saved = p.inputs[:0], p.saved[:0]
-	x, spare := p.Arena.Float32(t, c), p.Arena.Float32(t, c)
+	p.layInputs(t, c)
+	x := p.Arena.Float32(t, c)
 	p.dev.Embed(x, p.model.Embedding.W, p.tokens)
 	if p.train && p.Noise > 0 {
 		p.addNoise(x)
 	}
 	for i, b := range p.model.Blocks {
-		p.inputs = append(p.inputs, x)
-		if i < keep {
-			mark := p.Arena.Mark()
-			b.Forward(p, spare, x)
-			p.Arena.Release(mark)
-			p.saved = append(p.saved, blockSaved{})
-			x, spare = spare, x
-			continue
-		}
-		y := p.Arena.Like(x)
-		p.saved = append(p.saved, p.forwardSaving(b, y, x))
-		x = y
+		x = p.through(b, x, i >= keep)
 	}
 	return x
 }
 
-// forwardSaving runs a block and returns what it saved, nothing when that is to
-// be computed again.
-func (p *Pass) forwardSaving(b *Block, y, x kernels.Tensor) blockSaved {
-	if !p.Recompute {
-		return b.Forward(p, y, x)
+// layInputs makes room for the inputs of the blocks that are to run again. A run
+// without gradients has it too, for what is above lies at the same place then.
+func (p *Pass) layInputs(t, c int) {
+	lowest := p.model.lowest()
+	for i := range p.inputs {
+		p.inputs[i], p.saved[i] = kernels.Tensor{}, blockSaved{}
+		if p.Recompute && i >= lowest {
+			p.inputs[i] = p.Arena.Activation(t, c)
+		}
+	}
+}
+
+// through runs a block on the residual stream x and returns the stream behind
+// it. For the way back it saves all that the block computes or, to compute that
+// again, the block's input as an activation: on a device whose activations are
+// rounded the stream itself is not.
+func (p *Pass) through(b *Block, x kernels.Tensor, saving bool) kernels.Tensor {
+	if saving && !p.Recompute {
+		y := p.Arena.Like(x)
+		p.saved[b.Index] = b.Forward(p, y, x)
+		return y
+	}
+	if saving {
+		p.dev.Copy(p.inputs[b.Index], x)
 	}
 	mark := p.Arena.Mark()
 	defer p.Arena.Release(mark)
-	b.Forward(p, y, x)
-	return blockSaved{}
+	b.Forward(p, x, x)
+	return x
 }
 
 // backward takes dx [T, C], the gradient of the residual stream, down to the

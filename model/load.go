@@ -154,7 +154,7 @@ func (l *loader) base() kernels.Format {
 
 func (l *loader) model() {
 	m, c := l.m, &l.m.Config
-	m.Embedding = Embedding{Name: "model.embed_tokens", W: l.matrix("model.embed_tokens.weight", c.Vocab, c.Hidden)}
+	m.Embedding = Embedding{Name: "model.embed_tokens", W: l.matrix("model.embed_tokens.weight", c.Vocab, c.Hidden, !c.Tied)}
 	m.Norm = l.norm("model.norm", c.Hidden)
 	m.Head = Linear{Name: "lm_head", W: m.Embedding.W}
 	if c.Tied {
@@ -198,7 +198,7 @@ func (l *loader) block(i int) *Block {
 // head loads the head, which is never quantised here.
 func (l *loader) head() Linear {
 	c := &l.m.Config
-	return Linear{Name: "lm_head", W: l.matrix("lm_head.weight", c.Vocab, c.Hidden)}
+	return Linear{Name: "lm_head", W: l.matrix("lm_head.weight", c.Vocab, c.Hidden, false)}
 }
 
 func (l *loader) linear(name string, out, in int, bias bool) Linear {
@@ -249,7 +249,7 @@ var dtypeOf = map[kernels.Format]safetensors.DType{
 // weight uploads a linear layer's weight, quantised if it is stored so or is to be.
 func (l *loader) weight(name string, rows, cols int) kernels.Matrix {
 	if l.outline != nil {
-		return l.outlined(rows, cols, true)
+		return l.outlined(kernels.Weights{Rows: rows, Cols: cols, Format: l.outline.linears()})
 	}
 	if parts := l.parts[name]; len(parts) > 0 {
 		t, err := quant.FromParts(parts)
@@ -260,7 +260,7 @@ func (l *loader) weight(name string, rows, cols int) kernels.Matrix {
 		return l.quantized(name, t, err, rows, cols)
 	}
 	if l.options.Quantize == nil {
-		return l.matrix(name, rows, cols)
+		return l.matrix(name, rows, cols, false)
 	}
 	t, ok := l.tensor(name, rows, cols)
 	if !ok {
@@ -306,10 +306,11 @@ func (m *Model) newQuantized(name string, t *quant.Tensor) (kernels.Matrix, erro
 	return w, nil
 }
 
-// matrix uploads a weight in the format it is stored in, F64 as float32.
-func (l *loader) matrix(name string, rows, cols int) (w kernels.Matrix) {
+// matrix makes a weight in the format it is stored in, F64 as float32, for lookups
+// alone or for products too.
+func (l *loader) matrix(name string, rows, cols int, lookup bool) (w kernels.Matrix) {
 	if l.outline != nil {
-		return l.outlined(rows, cols, false)
+		return l.outlined(kernels.Weights{Rows: rows, Cols: cols, Format: l.outline.Dense, Lookup: lookup})
 	}
 	t, ok := l.tensor(name, rows, cols)
 	if !ok {
@@ -324,7 +325,7 @@ func (l *loader) matrix(name string, rows, cols int) (w kernels.Matrix) {
 		return v.Matrix()
 	}
 	l.m.formats[name] = format
-	w, err := l.m.Device.NewMatrix(kernels.Weights{Rows: rows, Cols: cols, Format: format, Data: t.Data})
+	w, err := l.m.Device.NewMatrix(kernels.Weights{Rows: rows, Cols: cols, Format: format, Data: t.Data, Lookup: lookup})
 	if err != nil {
 		l.fault(name, "%s: %w", err)
 		return w

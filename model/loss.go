@@ -148,41 +148,30 @@ func (p *Pass) Loss(b Batch, sum *Loss) (err error) {
 // and, when the pass trains, computes gradients: the head's own, and in dx,
 // unless it is none, that of x.
 func (p *Pass) head(x, dx kernels.Tensor, labels int, sum *Loss) {
-	l, all := &p.labels, p.rows
-	n := l.rows.Len()
-	xl, h, stats := p.Arena.Float32(n, x.Cols), p.Arena.Activation(n, x.Cols), p.Arena.Float32(n, 3)
-	p.dev.TakeRows(xl, x, l.rows)
-	p.rows = l.of
-	norm := p.model.Norm.Forward(p, h, xl)
-	dh := kernels.Tensor{}
-	if p.train && (!dx.None() || p.model.Norm.trains()) {
-		dh = p.Arena.Float32(n, x.Cols)
+	n, all := p.labels.rows.Len(), p.rows
+	stats := p.Arena.Float32(n, 3)
+	if !dx.None() {
+		p.dev.Fill(dx, 0)
 	}
 	for from := 0; from < n; {
+		mark := p.Arena.Mark()
 		to, of := p.chunk(from)
 		p.rows = of
-		p.headChunk(stats.Slice(from, to), dh, h.Slice(from, to), l.targets.Slice(from, to), labels, from)
+		p.headChunk(stats.Slice(from, to), dx, x, p.labels.rows.Slice(from, to), p.labels.targets.Slice(from, to), labels)
+		p.Arena.Release(mark)
 		from = to
 	}
 	p.rows = all
-	if !dh.None() {
-		dxl := p.Arena.Like(xl)
-		p.model.Norm.Backward(p, dxl, dh, norm, l.of.folds, false)
-		if !dx.None() {
-			p.dev.Fill(dx, 0)
-			p.dev.PutRows(dx, dxl, l.rows)
-		}
-	}
 	sum.add(p, stats)
 }
 
-// headChunk computes the logits of the rows h [n, C], the first of them number
-// from, and their loss and gradient.
-func (p *Pass) headChunk(stats, dh, h kernels.Tensor, targets kernels.Ints, labels, from int) {
-	mark := p.Arena.Mark()
-	defer p.Arena.Release(mark)
-	head := &p.model.Head
-	logits, weights := p.Arena.Float32(h.Rows, head.Out()), p.Arena.Float32(h.Rows, 1)
+// headChunk computes the logits, the loss and the gradient of some rows of x.
+func (p *Pass) headChunk(stats, dx, x kernels.Tensor, rows, targets kernels.Ints, labels int) {
+	n, head, norm := rows.Len(), &p.model.Head, &p.model.Norm
+	logits, weights := p.Arena.Float32(n, head.Out()), p.Arena.Float32(n, 1)
+	xl, h := p.Arena.Float32(n, x.Cols), p.Arena.Activation(n, x.Cols)
+	p.dev.TakeRows(xl, x, rows)
+	saved := norm.Forward(p, h, xl)
 	head.Forward(p, logits, h, false)
 	if labels > 0 {
 		p.dev.Fill(weights, 1/float32(labels))
@@ -193,10 +182,19 @@ func (p *Pass) headChunk(stats, dh, h kernels.Tensor, targets kernels.Ints, labe
 	if !p.train {
 		return
 	}
-	if !dh.None() {
-		dh = dh.Slice(from, from+h.Rows)
+	dh := kernels.Tensor{}
+	if !dx.None() || norm.trains() {
+		dh = p.Arena.Float32(n, x.Cols)
 	}
 	head.Backward(p, dh, logits, h, false)
+	if dh.None() {
+		return
+	}
+	dxl := p.Arena.Like(xl)
+	norm.Backward(p, dxl, dh, saved, p.rows.folds, false)
+	if !dx.None() {
+		p.dev.PutRows(dx, dxl, rows)
+	}
 }
 
 // add adds rows of stats [N, 3] one by one, so that splitting a step into

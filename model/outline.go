@@ -59,12 +59,16 @@ func Outline(dev kernels.Device, c Config, s Storage) *Model {
 // is lost.
 func (m *Model) IsOutline() bool { return m.outline }
 
-// outlined returns a weight without content.
-func (l *loader) outlined(rows, cols int, linear bool) kernels.Matrix {
-	w := kernels.Weights{Rows: rows, Cols: cols, Format: l.outline.Dense}
-	if q := l.outline.Linears; linear && q != nil {
-		w.Format = kernels.QuantizedAs(q.Type)
+// linears returns the format of the linear layers but the head.
+func (s Storage) linears() kernels.Format {
+	if s.Linears == nil {
+		return s.Dense
 	}
+	return kernels.QuantizedAs(s.Linears.Type)
+}
+
+// outlined returns a weight without content.
+func (l *loader) outlined(w kernels.Weights) kernels.Matrix {
 	m, err := l.m.Device.NewMatrix(w)
 	if err != nil {
 		l.faults = append(l.faults, err)

@@ -30,8 +30,8 @@ type Pass struct {
 	// Seed and Step choose the dropout masks and the noise of LossGrad.
 	Seed uint64
 	Step uint32
-	// Recompute makes LossGrad keep only the input of each block and compute the
-	// rest again on the way back.
+	// Recompute makes LossGrad keep only the input of each block, as an activation,
+	// and compute the rest again on the way back.
 	Recompute bool
 
 	// Noise is NEFTune's alpha: LossGrad adds to the embedding of a sequence of L
@@ -53,11 +53,11 @@ type Pass struct {
 	rows   rows // those of the activations at hand
 	shape  kernels.AttentionShape
 	labels labels
-	inputs []kernels.Tensor // of each block, [T, C]
-	saved  []blockSaved
-	host   []int32   // scratch
-	stats  []float32 // scratch
-	noise  []float32 // scratch
+	inputs []kernels.Tensor // [T, C] of each block, where it is to run again
+	saved  []blockSaved     // of each block
+	host   []int32          // scratch
+	stats  []float32        // scratch
+	noise  []float32        // scratch
 }
 
 // rows tells what each row of the activations at hand is.
@@ -72,7 +72,8 @@ const foldRows = 128
 
 // NewPass returns a Pass over m.
 func (m *Model) NewPass() *Pass {
-	return &Pass{Arena: kernels.NewArena(m.Device), model: m, dev: m.Device}
+	n := len(m.Blocks)
+	return &Pass{Arena: kernels.NewArena(m.Device), model: m, dev: m.Device, inputs: make([]kernels.Tensor, n), saved: make([]blockSaved, n)}
 }
 
 // Close gives the pass's memory back.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/seed-5afa5581/graft/kernels"
+	"github.com/seed-5afa5581/graft/kernels/cuda"
 	"github.com/seed-5afa5581/graft/lora"
 	"github.com/seed-5afa5581/graft/model"
 	"github.com/seed-5afa5581/graft/train"
@@ -17,7 +18,10 @@ type outline struct {
 	machine Machine
 	dev     *counter
 	model   *model.Model
-	fixed   []Part // whatever the size of a pass
+	grads   *train.Gradients
+	fixed   []Part       // whatever the size of a pass
+	pages   int64        // idle at the ends of its pages
+	scratch cuda.Scratch // that it took to make it
 	trained int64
 }
 
@@ -70,6 +74,9 @@ func (o *outline) optimizer(vectors int64) error {
 	if err != nil {
 		return err
 	}
+	if o.grads, err = train.NewGradients(o.dev, o.model.Params()); err != nil {
+		return err
+	}
 	states, err := opt.State()
 	var kept int64
 	for _, s := range states {
@@ -81,6 +88,7 @@ func (o *outline) optimizer(vectors int64) error {
 	o.add("optimiser", kept)
 	o.add("norms and biases", vectors)
 	o.add("merged weights", o.merged())
+	o.pages, o.scratch = o.dev.idle, o.dev.scratch.shared
 	return err
 }
 
@@ -103,17 +111,22 @@ func (o *outline) merged() (n int64) {
 func (o *outline) plan(tokens, length int, keep bool) (Plan, error) {
 	p := Plan{Job: o.job, Machine: o.machine, Trained: o.trained, Parts: slices.Clone(o.fixed)}
 	p.Job.Train.NoRecompute = keep
-	o.dev.scratch.most = map[int]int64{}
-	b := batch(tokens, length)
-	if err := o.step(&p, b, keep); err != nil {
+	p.HostBytes = o.dev.host
+	o.dev.scratch.shared, o.dev.scratch.most = o.scratch, map[int]int64{}
+	before := o.dev.idle
+	pass, b := o.model.NewPass(), batch(tokens, length)
+	defer pass.Close()
+	if err := o.step(&p, pass, b, keep); err != nil {
 		return p, fmt.Errorf("plan: %w", err)
 	}
 	if o.job.HeldOut {
-		if err := o.evaluation(&p, b); err != nil {
+		if err := o.evaluation(&p, pass, b); err != nil {
 			return p, fmt.Errorf("plan: %w", err)
 		}
 	}
-	p.add("scratch of operations", o.dev.scratch.bytes())
+	scratch := o.dev.scratch.bytes()
+	p.add("scratch of operations", scratch+4*int64(len(o.model.Params()))) // and the norms of the gradients
+	p.add("ends of pages", o.pages+o.dev.idle-before+o.dev.rest(scratch))
 	p.add("tokenizer and samples", o.host())
 	p.add("program", o.machine.Program)
 	return p, nil
@@ -122,18 +135,20 @@ func (o *outline) plan(tokens, length int, keep bool) (Plan, error) {
 func (p *Plan) add(name string, bytes int64) { p.Parts = append(p.Parts, Part{name, bytes}) }
 
 // step adds what learning from a batch takes.
-func (o *outline) step(p *Plan, b model.Batch, keep bool) error {
-	pass, tables := o.model.NewPass(), o.dev.bytes
-	defer pass.Close()
+func (o *outline) step(p *Plan, pass *model.Pass, b model.Batch, keep bool) error {
+	tables := o.dev.bytes
 	pass.Recompute = !keep
 	var saved int64
-	o.dev.headBegins = func() {
+	o.dev.filled = func() {
 		if saved == 0 {
 			saved = o.elements(pass.Arena.Used)
 		}
 	}
 	var loss model.Loss
 	if err := pass.LossGrad(b, b.CountLabels(), &loss); err != nil {
+		return err
+	}
+	if _, err := o.grads.Norm(); err != nil {
 		return err
 	}
 	arena := o.taken(pass)
@@ -148,13 +163,13 @@ func (o *outline) step(p *Plan, b model.Batch, keep bool) error {
 	return nil
 }
 
-// evaluation adds what the loss of a batch takes that is not learned from.
-func (o *outline) evaluation(p *Plan, b model.Batch) error {
-	pass := o.model.NewPass()
-	defer pass.Close()
+// evaluation adds what the loss of a batch takes that is not learned from, beside
+// what learning took.
+func (o *outline) evaluation(p *Plan, pass *model.Pass, b model.Batch) error {
+	before := o.taken(pass)
 	var loss model.Loss
 	err := pass.Loss(b, &loss)
-	p.add("evaluation", o.taken(pass))
+	p.add("evaluation", o.taken(pass)-before)
 	return err
 }
 

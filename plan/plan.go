@@ -61,6 +61,8 @@ type Plan struct {
 	Machine Machine
 	Parts   []Part
 	Trained int64 // parameters that train
+	// HostBytes is what a GPU's job keeps on the host, of the mapped checkpoint.
+	HostBytes int64
 }
 
 // Total returns the bytes of all parts: the peak.

@@ -5,14 +5,23 @@ import (
 
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/kernels/cpu"
+	"github.com/seed-5afa5581/graft/kernels/cuda"
 )
 
-// A scratch counts what the operations of a device borrow while they run. What
-// follows is the CPU's way: what one gives back another of about that size gets,
-// and nothing is freed.
+// A scratch counts what the operations of a device borrow while they run. On a
+// GPU they share one piece of memory. On a CPU what one gives back another of about
+// that size gets, and nothing is freed.
 type scratch struct {
-	workers int           // 0: no scratch
+	shared  cuda.Scratch
+	workers int           // 0 on a GPU
 	most    map[int]int64 // bytes, by the logarithm of the size
+}
+
+// grow is an operation of a GPU's that borrows so many bytes.
+func (s *scratch) grow(bytes int) {
+	if s.workers == 0 {
+		s.shared.Grow(bytes)
+	}
 }
 
 // borrow counts a number of loans at once.
@@ -21,7 +30,8 @@ func (s *scratch) borrow(floats, times int) {
 	s.most[class] = max(s.most[class], int64(floats)*int64(times)*4)
 }
 
-func (s *scratch) bytes() (n int64) {
+func (s *scratch) bytes() int64 {
+	n := int64(s.shared)
 	for _, b := range s.most {
 		n += b
 	}

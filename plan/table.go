@@ -15,6 +15,9 @@ func (p Plan) Write(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(t, "  in all\t%10s\n", Bytes(p.Total()))
+	if p.HostBytes > 0 {
+		fmt.Fprintf(t, "  embedding, on the host\t%10s\n", Bytes(p.HostBytes))
+	}
 	if p.Machine.Free > 0 {
 		fmt.Fprintf(t, "  free on %s\t%10s\n", p.Machine.Name, Bytes(p.Machine.Free))
 	}

@@ -82,14 +82,12 @@ func (r *Run) evaluate(ctx context.Context, set Set) (Evaluation, error) {
 
 // lossOf sums the loss of all samples, as many at once as MicroTokens says.
 func (r *Run) lossOf(ctx context.Context, set Set) (loss model.Loss, err error) {
-	pass := r.model.NewPass()
-	defer pass.Close()
 	for at := 0; at < set.Len(); {
 		if err := ctx.Err(); err != nil {
 			return loss, err
 		}
 		b, n := window(set, at, r.Config.MicroTokens).batch(0, r.Config.MicroTokens)
-		if err := pass.Loss(b, &loss); err != nil {
+		if err := r.pass.Loss(b, &loss); err != nil {
 			return loss, fmt.Errorf("%s: %w", set.Sample(at).Source, err)
 		}
 		at += n

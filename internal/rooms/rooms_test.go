@@ -39,7 +39,7 @@ var rooms = map[string][]string{
 	"model":                   {"internal/atomicfile", "internal/random", "kernels", "kernels/cpu", "kernels/cuda", "model/safetensors", "model/tokenizer", "quant"},
 	"lora":                    {"internal/atomicfile", "internal/random", "kernels", "model", "model/safetensors", "quant"},
 	"qlora":                   {"kernels", "lora", "model", "quant"},
-	"plan":                    {"internal/memory", "kernels", "kernels/cpu", "lora", "model", "quant", "train"},
+	"plan":                    {"internal/memory", "kernels", "kernels/cpu", "kernels/cuda", "lora", "model", "quant", "train"},
 	"data/rows":               {},
 	"data/shape":              {"data/rows", "model/tokenizer"},
 	"data":                    {"data/rows", "data/shape", "internal/random", "model", "model/tokenizer"},

@@ -188,7 +188,19 @@ func amxBF16512(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.
 func amxRows512(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)
 
 // gemvBF16512: C = A·B, or += with acc, for steps times 32 elements of a, float32 that are bfloat16, and of 16 rows
-// of bfloat16, ld bytes apart. It writes the elements of mask, and fetches rows ahead bytes behind.
+// of bfloat16, ld bytes apart; it writes the elements of mask.
 //
 //go:noescape
-func gemvBF16512(steps int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc, ahead int)
+func gemvBF16512(steps int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc int)
+
+// gemvTables512: multiplies a table by the scales of blocks of 4 rows, lds bytes from row to row, and rounds to
+// bfloat16. A block takes 128 bytes of dst: what gemvCodes looks up.
+//
+//go:noescape
+func gemvTables512(blocks int, scales *float32, lds int, table *[16]float32, dst unsafe.Pointer)
+
+// gemvCodes512: gemvBF16 for groups of 4 rows of blocks of 64 codes, with tables by gemvTables. The elements of a of a
+// block are in the order 0, 1, 32, 33, 2, 3, 34, 35 and so on.
+//
+//go:noescape
+func gemvCodes512(groups, blocks int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc int, tables unsafe.Pointer)

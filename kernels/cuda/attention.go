@@ -89,7 +89,7 @@ func (d *Device) Attention(out, lse, q, k, v kernels.Tensor, h kernels.Attention
 
 // AttentionGrad writes dq, dk and dv, from probabilities computed again.
 func (d *Device) AttentionGrad(dq, dk, dv, dout, out, lse, q, k, v kernels.Tensor, h kernels.AttentionShape) {
-	delta := d.borrow(4 * q.Rows * h.Heads)
+	delta := d.borrow(AttentionScratch(q.Rows, h.Heads))
 	defer d.giveBack()
 	var l launch
 	l.word(delta)

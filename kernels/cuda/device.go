@@ -55,15 +55,19 @@ type Device struct {
 
 	processors int // of the GPU
 
-	// functions and stream belong to the thread.
+	// What follows belongs to the thread.
 	functions map[*kernel]cu.Function
 	stream    cu.Stream
+	pinned    []byte // the memory of the stages
+	stages    [2]stage
+	turn      int // which of them is next
 
 	faults faults
 	// scratch is memory that the kernels of one operation share; held while they
 	// are queued.
-	scratchMu sync.Mutex
-	scratch   *memory
+	scratchMu   sync.Mutex
+	scratch     *memory
+	scratchSize Scratch
 }
 
 var _ kernels.Device = (*Device)(nil)
@@ -106,6 +110,9 @@ func (d *Device) open() error {
 		return err
 	}
 	if d.processors, err = gpu.Attribute(cu.MultiprocessorCount); err != nil {
+		return err
+	}
+	if err := d.prepare(); err != nil {
 		return err
 	}
 	return d.load()
@@ -167,6 +174,7 @@ func (d *Device) Close() error {
 		d.Free(d.scratch)
 	}
 	_ = d.thread.call(func() error {
+		d.dismantle()
 		_ = d.stream.Destroy()
 		return cu.Device(d.config.GPU).ReleasePrimaryCtx()
 	})

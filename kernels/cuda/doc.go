@@ -1,5 +1,6 @@
 // Package cuda executes the operations of package kernels on an NVIDIA GPU,
-// with kernels of its own. It is empty without the build tag cuda.
+// with kernels of its own. Without the build tag cuda it only says where a GPU's
+// memory goes, which plans need.
 //
 // Building with the tag needs a C compiler and no CUDA toolkit: the header of the
 // driver is in the folder include, the kernels are embedded as PTX, which the

@@ -27,25 +27,30 @@ type part struct {
 	at   *uint64
 }
 
-// apart is the alignment of the parts.
-const apart = 256
-
-// NewMatrix copies w to the GPU.
+// NewMatrix copies w to the GPU, unless it is for lookups: its rows stay on the
+// host until they are wanted.
 func (d *Device) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 	m := kernels.Matrix{Rows: w.Rows, Cols: w.Cols, Format: w.Format}
-	var data uint64
-	parts := []part{{w.Data, &data}}
+	if OnHost(w) {
+		m.Mem = &memory{host: w.Data}
+		return m, nil
+	}
 	var q *weight
+	data, rest := w.Data, []part(nil)
 	switch w.Format {
 	case kernels.F32, kernels.BF16, kernels.F16:
 	case kernels.NF4, kernels.FP4:
 		q = &weight{}
-		parts = append([]part{{w.Quantized.Packed, &data}}, q.parts(w.Quantized)...)
+		data, rest = w.Quantized.Packed, q.parts(w.Quantized)
 	default:
 		return m, fmt.Errorf("cuda: no matrices of format %v (%w): use nf4, or the CPU", w.Format, errors.ErrUnsupported)
 	}
-	mem, err := d.place(parts)
+	mem, err := d.place(part{data: data})
 	if err != nil {
+		return m, err
+	}
+	if mem.beside, err = d.place(rest...); err != nil {
+		d.Free(mem)
 		return m, err
 	}
 	mem.weight = q
@@ -76,11 +81,14 @@ func little(v []float32) []byte {
 	return b
 }
 
-// place copies the parts into one piece of memory; the first is at its start.
-func (d *Device) place(parts []part) (*memory, error) {
+// place copies parts into one piece of memory; without any there is none.
+func (d *Device) place(parts ...part) (*memory, error) {
+	if len(parts) == 0 {
+		return nil, nil
+	}
 	bytes := 0
 	for _, p := range parts {
-		bytes += blocks(len(p.data), apart) * apart
+		bytes += whole(len(p.data), apart)
 	}
 	mem, err := d.alloc(bytes)
 	if err != nil {
@@ -88,12 +96,14 @@ func (d *Device) place(parts []part) (*memory, error) {
 	}
 	at := mem.address
 	for _, p := range parts {
-		*p.at = at
+		if p.at != nil {
+			*p.at = at
+		}
 		if err := d.upload(at, p.data); err != nil {
 			d.Free(mem)
 			return nil, fmt.Errorf("cuda: copying a matrix to the GPU: %w", err)
 		}
-		at += uint64(blocks(len(p.data), apart) * apart)
+		at += uint64(whole(len(p.data), apart))
 	}
 	return mem, nil
 }

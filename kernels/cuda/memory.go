@@ -17,6 +17,8 @@ type memory struct {
 	address uint64
 	bytes   int
 	weight  *weight // of a Matrix that NewMatrix made
+	beside  *memory // what that has beside its codes
+	host    []byte  // of a Matrix that stays there, with no address
 }
 
 // size returns the bytes of an element.
@@ -68,13 +70,15 @@ func (d *Device) alloc(bytes int) (*memory, error) {
 
 // Free gives memory back once the GPU has done what was asked for before.
 func (d *Device) Free(m kernels.Mem) {
-	p := cu.DevicePtr(m.(*memory).address)
-	d.attempt("Free", func() error {
-		if err := d.stream.Synchronize(); err != nil {
-			return err
-		}
-		return cu.MemFree(p)
-	})
+	for mem := m.(*memory); mem != nil && mem.address != 0; mem = mem.beside {
+		p := cu.DevicePtr(mem.address)
+		d.attempt("Free", func() error {
+			if err := d.stream.Synchronize(); err != nil {
+				return err
+			}
+			return cu.MemFree(p)
+		})
+	}
 }
 
 // Read waits for src and copies it to dst.
@@ -146,11 +150,11 @@ func (d *Device) send(to uint64, src []byte) {
 // kernels that are queued before giveBack. Its content is undefined.
 func (d *Device) borrow(bytes int) uint64 {
 	d.scratchMu.Lock()
-	if d.scratch == nil || d.scratch.bytes < bytes {
+	if d.scratchSize.Grow(bytes) || d.scratch == nil {
 		if d.scratch != nil {
 			d.Free(d.scratch)
 		}
-		m, err := d.alloc(bytes + bytes/2)
+		m, err := d.alloc(int(d.scratchSize))
 		if err != nil {
 			d.faults.keep("scratch memory", err)
 			m = &memory{}

@@ -10,8 +10,6 @@ const (
 	// one float64 a thread.
 	warpSums  = blockThreads / 32 * 4
 	blockSums = blockThreads * 8
-	// sumChunk is how many squares a block of square_sums adds up.
-	sumChunk = 4096
 )
 
 var (
@@ -69,8 +67,7 @@ func (d *Device) sumColumns(sums, dy, x, rstd kernels.Tensor, folds kernels.Ints
 
 // SumSquares: dst = Σ x², in float64 and in chunks that are added in order.
 func (d *Device) SumSquares(dst, x kernels.Tensor) {
-	n := blocks(x.Len(), sumChunk)
-	sums := d.borrow(8 * n)
+	n, sums := blocks(x.Len(), sumChunk), d.borrow(SumScratch(x.Len()))
 	defer d.giveBack()
 	var parts, all launch
 	parts.word(sums)

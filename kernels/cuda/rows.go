@@ -7,7 +7,6 @@ import "github.com/seed-5afa5581/graft/kernels"
 const rowThreads = 64
 
 var (
-	lookup    = entries("embed", rowThreads, 0)
 	embedGrad = entry("embed_grad", rowThreads, 0)
 	moveRows  = entry("move_rows", rowThreads, 0)
 )
@@ -17,25 +16,6 @@ const mostY = 65535
 
 // across is the grid of blocks that each do eight columns a thread, of rows in turn.
 func across(rows, cols int) grid { return grid{blocks(cols, 8*rowThreads), min(rows, mostY), 1} }
-
-// Embed: x[t] = w[ids[t]].
-func (d *Device) Embed(x kernels.Tensor, w kernels.Matrix, ids kernels.Ints) {
-	d.look(x, w, ids, 0)
-}
-
-// Expand writes the rows of w from row on, dequantised.
-func (d *Device) Expand(dst kernels.Tensor, w kernels.Matrix, row int) {
-	d.look(dst, w, kernels.Ints{}, row)
-}
-
-func (d *Device) look(x kernels.Tensor, w kernels.Matrix, ids kernels.Ints, row int) {
-	var l launch
-	l.tensors(x)
-	l.vectors(ids)
-	l.ints(row, x.Rows, x.Cols)
-	l.weight(w)
-	d.run(lookup[w.Format], across(x.Rows, x.Cols), &l)
-}
 
 // EmbedGrad: dw[ids[t]] += dx[t], in token order.
 func (d *Device) EmbedGrad(dw, dx kernels.Tensor, ids kernels.Ints) {

@@ -3,14 +3,15 @@
 package cuda
 
 import (
-	"gorgonia.org/cu"
 	"unsafe"
+
+	"gorgonia.org/cu"
 
 	"github.com/seed-5afa5581/graft/kernels/cuda/driver"
 )
 
-// staging is how much pinned memory weights pass through: enough for the bus to
-// be busy while the next piece is copied into the other half.
+// staging is how much pinned memory what goes to the GPU passes through: enough for
+// the bus to be busy while the next piece is copied into the other half.
 const staging = 16 << 20
 
 // A stage is one half of the pinned memory, and the event after which the GPU
@@ -20,51 +21,64 @@ type stage struct {
 	read   cu.Event
 }
 
-// upload copies data to an address through pinned memory and waits until it is
-// there. data may be a mapped file.
-func (d *Device) upload(to uint64, data []byte) error {
-	if len(data) == 0 {
-		return nil
+// prepare allocates the two stages.
+func (d *Device) prepare() error {
+	pinned, err := driver.AllocPinned(staging)
+	if err != nil {
+		return err
 	}
-	return d.thread.call(func() error {
-		if err := d.faults.first(); err != nil {
-			return err
-		}
-		half := min(staging/2, len(data))
-		pinned, err := driver.AllocPinned(2 * half)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = driver.FreePinned(pinned) }()
-		return d.passThrough([2][]byte{pinned[:half], pinned[half:]}, to, data)
-	})
-}
-
-// passThrough copies data in pieces, by turns through two halves of pinned
-// memory, each used again once the GPU has read it.
-func (d *Device) passThrough(halves [2][]byte, to uint64, data []byte) error {
-	var stages [2]stage
-	for i := range stages {
+	for i := range d.stages {
 		event, err := cu.MakeEvent(cu.DisableTiming)
 		if err != nil {
 			return err
 		}
-		stages[i] = stage{halves[i], event}
-		defer func() { _ = cu.DestroyEvent(&stages[i].read) }()
+		d.stages[i] = stage{pinned[i*staging/2:][:staging/2], event}
 	}
-	for i := 0; len(data) > 0; i++ {
-		s := &stages[i%2]
+	d.pinned = pinned
+	return nil
+}
+
+// dismantle gives the stages back.
+func (d *Device) dismantle() {
+	for i := range d.stages {
+		_ = cu.DestroyEvent(&d.stages[i].read)
+	}
+	_ = driver.FreePinned(d.pinned)
+}
+
+// upload copies data to an address through pinned memory and waits until it is
+// there. data may be a mapped file.
+func (d *Device) upload(to uint64, data []byte) error {
+	return d.thread.call(func() error {
+		if err := d.faults.first(); err != nil {
+			return err
+		}
+		if err := d.passThrough(to, len(data), func(piece []byte, from int) { copy(piece, data[from:]) }); err != nil {
+			return err
+		}
+		return d.stream.Synchronize()
+	})
+}
+
+// passThrough copies so many bytes to an address in pieces, by turns through the
+// stages, each used again once the GPU has read it. fill writes a piece, the bytes
+// from an offset on. It runs on the thread and does not wait for the last pieces.
+func (d *Device) passThrough(to uint64, bytes int, fill func(piece []byte, from int)) error {
+	for at := 0; at < bytes; {
+		s := &d.stages[d.turn]
+		d.turn = 1 - d.turn
 		if err := s.read.Synchronize(); err != nil { // at once, if it was never recorded
 			return err
 		}
-		n := copy(s.memory, data)
-		if err := cu.MemcpyHtoDAsync(cu.DevicePtr(to), unsafe.Pointer(&s.memory[0]), int64(n), d.stream); err != nil {
+		piece := s.memory[:min(len(s.memory), bytes-at)]
+		fill(piece, at)
+		if err := cu.MemcpyHtoDAsync(cu.DevicePtr(to+uint64(at)), unsafe.Pointer(&piece[0]), int64(len(piece)), d.stream); err != nil {
 			return err
 		}
 		if err := s.read.Record(d.stream); err != nil {
 			return err
 		}
-		to, data = to+uint64(n), data[n:]
+		at += len(piece)
 	}
-	return d.stream.Synchronize()
+	return nil
 }

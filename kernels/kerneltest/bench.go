@@ -216,7 +216,7 @@ func (b *bench) matrix(s storage, m mat) (kernels.Matrix, mat) {
 		return w, dequantized(t, m.rows, m.cols)
 	}
 	data := s.encode(m.v)
-	w, err := b.dev.NewMatrix(kernels.Weights{Rows: m.rows, Cols: m.cols, Format: s.format, Data: data})
+	w, err := b.dev.NewMatrix(kernels.Weights{Rows: m.rows, Cols: m.cols, Format: s.format, Data: data, Lookup: s.lookup})
 	if err != nil {
 		b.fail("NewMatrix: %v", err)
 	}

@@ -33,7 +33,7 @@ func checkAddBiasGrad(b *bench) {
 
 // checkEmbed: x[t] = w[ids[t]].
 func checkEmbed(b *bench) {
-	for i, s := range b.storages {
+	for i, s := range b.looked() {
 		b.each("Embed "+s.name, func(rows, cols int) {
 			kind := kinds[(rows+cols/3+i)%2]
 			w, stored := b.matrix(s, b.mat(19, cols))
@@ -119,7 +119,7 @@ func checkFill(b *bench) {
 // checkExpand: the rows of w from row on, to the bit: for the 16-bit formats
 // over every number that they have.
 func checkExpand(b *bench) {
-	for _, s := range b.storages {
+	for _, s := range b.looked() {
 		b.each("Expand "+s.name, func(rows, cols int) {
 			skipped := rows % 3
 			w, stored := b.matrix(s, b.mat(skipped+rows+1, cols))

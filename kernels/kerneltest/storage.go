@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/quant"
@@ -15,6 +16,7 @@ type storage struct {
 	name   string
 	tensor bool
 	format kernels.Format
+	lookup bool
 	encode func(v []float64) []byte
 	decode func(data []byte) []float64
 	// quantize is there instead for a quantised format.
@@ -68,6 +70,19 @@ var storages = []storage{
 	{name: "nf4", format: kernels.NF4, quantize: quantizer(quant.Config{})},
 	{name: "fp4", format: kernels.FP4, quantize: quantizer(quant.Config{Type: quant.FP4, Block: 32, PlainScales: true})},
 	{name: "int8", format: kernels.Int8, quantize: quantizer(quant.Config{Type: quant.Int8})},
+}
+
+// looked has the bench's storages, and those of them that a checkpoint may have an
+// embedding in once more, as matrices for lookups.
+func (b *bench) looked() []storage {
+	all := slices.Clone(b.storages)
+	for _, s := range b.storages {
+		if s.encode != nil {
+			s.name, s.lookup = s.name+" for lookups", true
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func encodeF32(v []float64) []byte {

@@ -8,17 +8,14 @@ package main
 func (g *gen) gemv() {
 	const (
 		even, odd, sum, high = "Z12", "Z13", "Z14", "Z15"
-		flushing             = 0x9FC0 // MXCSR: denormals are zero, no exceptions
 	)
 	g.openFrame(": C = A·B, or += with acc, for steps times 32 elements of a, float32 that are bfloat16, and of 16 rows\n"+
-		"// of bfloat16, ld bytes apart. It writes the elements of mask, and fetches rows ahead bytes behind.",
-		"gemvBF16", "(steps int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc, ahead int)", 8, 64)
-	for _, a := range []struct{ arg, reg string }{{"steps+0", "AX"}, {"a+8", "DI"}, {"b+16", "SI"}, {"ld+24", "CX"}, {"c+32", "R9"}, {"mask+40", "BX"}, {"acc+48", "DX"}, {"ahead+56", "R13"}} {
+		"// of bfloat16, ld bytes apart; it writes the elements of mask.",
+		"gemvBF16", "(steps int, a *float32, b unsafe.Pointer, ld int, c *float32, mask uint64, acc int)", 8, 56)
+	for _, a := range []struct{ arg, reg string }{{"steps+0", "AX"}, {"a+8", "DI"}, {"b+16", "SI"}, {"ld+24", "CX"}, {"c+32", "R9"}, {"mask+40", "BX"}, {"acc+48", "DX"}} {
 		g.p("MOVQ %s(FP), %s", a.arg, a.reg)
 	}
-	g.p("STMXCSR old-8(SP)")
-	g.p("MOVL $%d, new-4(SP)", flushing)
-	g.p("LDMXCSR new-4(SP)")
+	g.setFlushing()
 	g.p("KMOVW BX, K1")
 	g.p("VPXORQ %s, %[1]s, %[1]s", sum)
 	g.p("TESTQ DX, DX")
@@ -28,6 +25,7 @@ func (g *gen) gemv() {
 	g.p("VPTERNLOGD $0xFF, %s, %[1]s, %[1]s", high)
 	g.p("VPSLLD $16, %s, %[1]s", high)
 	bases, offsets := g.sixteenRows()
+	g.fetchRows("R13")
 	ahead := []string{"BX", "DX", "R14", "R15"}
 	for i, b := range bases {
 		g.p("LEAQ (%s)(R13*1), %s", b, ahead[i])
@@ -60,4 +58,12 @@ func (g *gen) gemv() {
 	g.p("VMOVUPS %s, K1, (R9)", sum)
 	g.p("LDMXCSR old-8(SP)")
 	g.ret()
+}
+
+// setFlushing makes denormals zero; LDMXCSR old-8(SP) ends it. It takes a frame of 8
+// bytes.
+func (g *gen) setFlushing() {
+	g.p("STMXCSR old-8(SP)")
+	g.p("MOVL $0x9FC0, new-4(SP)") // no exceptions either
+	g.p("LDMXCSR new-4(SP)")
 }

@@ -110,6 +110,8 @@ func avx512(out string) {
 	g.amx()
 	g.amxRows()
 	g.gemv()
+	g.gemvTables()
+	g.gemvCodes()
 	g.write(out, "avx512", "amd64")
 }
 

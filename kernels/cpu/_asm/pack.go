@@ -182,11 +182,17 @@ func (g *gen) openTranspose() (bases, offsets []string) {
 
 // sixteenRows finds 16 rows, of which the first is at SI and the others CX apart.
 func (g *gen) sixteenRows() (bases, offsets []string) {
-	g.p("LEAQ (CX)(CX*2), R8")
+	offsets = g.fourRows()
 	g.p("LEAQ (SI)(CX*4), R10")
 	g.p("LEAQ (R10)(CX*4), R11")
 	g.p("LEAQ (R11)(CX*4), R12")
-	return []string{"SI", "R10", "R11", "R12"}, []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
+	return []string{"SI", "R10", "R11", "R12"}, offsets
+}
+
+// fourRows finds 4 rows that lie CX apart.
+func (g *gen) fourRows() (offsets []string) {
+	g.p("LEAQ (CX)(CX*2), R8")
+	return []string{"", "(CX*1)", "(CX*2)", "(R8*1)"}
 }
 
 // transpose reads 16 rows of 16 units with four 128-bit loads a register, so

@@ -1,0 +1,15 @@
+//go:build cuda
+
+package cuda
+
+import "gorgonia.org/cu"
+
+// Used returns the bytes of the GPU's memory that are in use.
+func (d *Device) Used() (bytes int64, err error) {
+	err = d.thread.call(func() error {
+		free, total, err := cu.MemInfo()
+		bytes = total - free
+		return err
+	})
+	return bytes, err
+}
