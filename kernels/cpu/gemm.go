@@ -161,7 +161,7 @@ func (g *gemm) run() {
 	case g.fewColumns():
 		g.byRows()
 		return
-	case g.fewRows():
+	case g.fewRows(&g.product):
 		g.byColumns()
 		return
 	}

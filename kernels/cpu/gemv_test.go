@@ -135,6 +135,7 @@ func TestOneRow(t *testing.T) {
 			{"NF4", 1, 48, 128, kernels.NF4, 64, 1, true},
 			{"FP4", 1, 16, 64, kernels.FP4, 64, 1, true},
 			{"int8", 1, 48, 128, kernels.Int8, 0, 1, true},
+			{"int8 in rows of 96", 1, 48, 96, kernels.Int8, 0, 1, false},
 			{"two tokens", 2, 48, 128, kernels.NF4, 64, 1, false},
 			{"few rows", 1, 15, 128, kernels.NF4, 64, 1, false},
 			{"a block cut short", 1, 48, 96, kernels.NF4, 64, 1, false},

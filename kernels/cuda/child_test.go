@@ -25,6 +25,7 @@ var children = map[string]func(){
 	},
 	"fault":        func() { overrun(Config{Blocking: true}) },
 	"queued fault": func() { overrun(Config{}) },
+	"broken graph": brokenGraph,
 	"counted":      counted,
 }
 

@@ -61,6 +61,8 @@ type Device struct {
 	pinned    []byte // the memory of the stages
 	stages    [2]stage
 	turn      int // which of them is next
+	waiting   []launch
+	graphs    graphs
 
 	faults faults
 	// scratch is memory that the kernels of one operation share; held while they
@@ -78,7 +80,8 @@ func Open(c Config) (*Device, error) {
 	if err := driver.Start(); err != nil {
 		return nil, err
 	}
-	d := &Device{config: c, thread: newThread(), functions: map[*kernel]cu.Function{}}
+	d := &Device{config: c, functions: map[*kernel]cu.Function{}}
+	d.thread = newThread(d)
 	if err := d.thread.call(d.open); err != nil {
 		d.thread.stop()
 		return nil, err
@@ -174,6 +177,7 @@ func (d *Device) Close() error {
 		d.Free(d.scratch)
 	}
 	_ = d.thread.call(func() error {
+		d.graphs.forget(d)
 		d.dismantle()
 		_ = d.stream.Destroy()
 		return cu.Device(d.config.GPU).ReleasePrimaryCtx()

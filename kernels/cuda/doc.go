@@ -24,9 +24,11 @@
 //
 // One locked OS thread, to which the GPU's context is bound, does all that
 // concerns the driver, in the order in which it was asked for. Operations are
-// queued and return at once. What goes wrong then is kept and returned by Sync;
-// with "blocking" in the device's name, as in "cuda:0,blocking", each kernel is
-// waited for, so that the error names the one that failed.
+// queued and return at once. Launches are collected, up to 64, until something
+// is read, written or waited for; a sequence of them that was asked for before is
+// started as a CUDA graph. What goes wrong then is kept and returned by Sync; with
+// "blocking" in the device's name, as in "cuda:0,blocking", there are no graphs
+// and each kernel is waited for, so that the error names the one that failed.
 //
 // # Sources
 //

@@ -32,7 +32,9 @@ func (d *Device) Fill(dst kernels.Tensor, value float32) {
 	var l launch
 	l.tensors(dst)
 	l.ints(dst.Len())
+	from := l.n
 	l.floats(float64(value))
+	l.changes(from)
 	d.run(fill, flat(dst.Len()), &l)
 }
 
@@ -93,7 +95,10 @@ func (d *Device) Dropout(dst, src kernels.Tensor, p kernels.Dropout, acc bool) {
 	l.ints(src.Rows, src.Cols)
 	l.word(uint64(float64(p.Rate) * (1 << 32)))
 	l.floats(float64(1 / (1 - p.Rate)))
-	l.ints(int(p.Step), int(key[0]), int(key[1]))
+	from := l.n
+	l.ints(int(p.Step))
+	l.changes(from)
+	l.ints(int(key[0]), int(key[1]))
 	l.flag(acc)
 	d.run(dropout, byRow(src.Rows, src.Cols), &l)
 }
@@ -103,8 +108,10 @@ func (d *Device) AdamW(w, m, v, g kernels.Tensor, h kernels.AdamW) {
 	var l launch
 	l.pointers(w, m, v, g)
 	l.ints(w.Len())
+	from := l.n
 	l.floats(h.Beta1, 1-h.Beta1, h.Beta2, 1-h.Beta2)
 	l.floats(h.LR/(1-math.Pow(h.Beta1, float64(h.Step))), math.Sqrt(1-math.Pow(h.Beta2, float64(h.Step))), h.Eps)
 	l.floats(1-h.LR*h.WeightDecay, h.GradScale)
+	l.changes(from)
 	d.run(adamW, flat(w.Len()), &l)
 }

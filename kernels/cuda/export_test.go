@@ -13,3 +13,12 @@ func (d *Device) Used() (bytes int64, err error) {
 	})
 	return bytes, err
 }
+
+// GraphRuns returns how often launches were started by a graph.
+func (d *Device) GraphRuns() (n int) {
+	_ = d.thread.call(func() error {
+		n = d.graphs.runs
+		return nil
+	})
+	return n
+}

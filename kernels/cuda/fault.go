@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -13,7 +14,7 @@ import (
 type faults struct {
 	mu     sync.Mutex
 	err    error
-	recent [8]string // names of the last launches, a ring
+	recent [together]string // names of the last launches, a ring
 	count  int
 }
 
@@ -39,10 +40,13 @@ func (f *faults) since() string {
 	if f.count == 0 {
 		return ""
 	}
-	var names []string
-	for i := max(0, f.count-len(f.recent)); i < f.count; i++ {
-		names = append(names, f.recent[i%len(f.recent)])
+	var names []string // each once, where it came last
+	for i := f.count - 1; i >= max(0, f.count-len(f.recent)); i-- {
+		if name := f.recent[i%len(f.recent)]; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
+	slices.Reverse(names)
 	return fmt.Sprintf(" (the last kernels were %s; add blocking to the device's name to know which)", strings.Join(names, ", "))
 }
 

@@ -25,12 +25,13 @@ var ptx embed.FS
 type kernel struct {
 	name            string
 	threads, shared int
+	id              uint64 // its place in all
 }
 
 var all []*kernel
 
 func entry(name string, threads, shared int) *kernel {
-	k := &kernel{name, threads, shared}
+	k := &kernel{name, threads, shared, uint64(len(all))}
 	all = append(all, k)
 	return k
 }
@@ -92,6 +93,9 @@ type launch struct {
 	grid   grid
 	n      int
 	values [most]uint64
+	// changing has a bit for each argument that differs from step to step where all
+	// else is the same.
+	changing uint32
 }
 
 func (l *launch) word(v uint64) {
@@ -118,6 +122,9 @@ func (l *launch) flag(v bool) {
 		l.word(0)
 	}
 }
+
+// changes notes that the arguments from one on differ from step to step.
+func (l *launch) changes(from int) { l.changing |= 1<<l.n - 1<<from }
 
 // pointers passes the addresses of tensors, 0 for none.
 func (l *launch) pointers(ts ...kernels.Tensor) {
@@ -151,7 +158,37 @@ func (d *Device) run(k *kernel, g grid, l *launch) {
 		return
 	}
 	l.kernel, l.grid = k, g
-	d.thread.ask(task{launch: *l, dev: d})
+	d.thread.ask(task{launch: *l})
+}
+
+// collect keeps a launch until there are enough for a graph, or flush starts
+// them; on the thread.
+func (d *Device) collect(l *launch) {
+	d.waiting = append(d.waiting, *l)
+	if len(d.waiting) == together || d.config.Blocking {
+		d.flush()
+	}
+}
+
+// flush starts what was collected, on the thread: by a graph if the same was asked
+// for before.
+func (d *Device) flush() {
+	waiting := d.waiting
+	d.waiting = waiting[:0]
+	if len(waiting) == 0 || d.faults.first() != nil {
+		return
+	}
+	if !d.config.Blocking {
+		if done, err := d.graphs.run(d, waiting); err != nil {
+			d.faults.keep("a graph of kernels", err)
+			return
+		} else if done {
+			return
+		}
+	}
+	for i := range waiting {
+		d.start(&waiting[i])
+	}
 }
 
 // start launches a kernel, on the thread.

@@ -17,25 +17,26 @@ type shape struct {
 	rows, columns int
 }
 
-// A product has a shape for any operands, and for aligned ones one for few rows
+// A product has a shape for any operands, and for aligned ones two for few rows
 // and two for many.
-type product struct{ any, few, square, wide shape }
+type product struct{ any, eight, sixteen, square, wide shape }
 
 var (
-	matMul       = product{anyShape("matmul"), fewShape("matmul_few"), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
+	matMul       = product{anyShape("matmul"), fewShape("matmul_eight", 8), fewShape("matmul_sixteen", 16), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
 	anyInput     = anyShape("matmul_input")
-	matMulInput  = product{anyInput, anyInput, wideShape("matmul_square_input", 128), wideShape("matmul_wide_input", 256)} // few rows have no gradient of their own
+	matMulInput  = product{any: anyInput, square: wideShape("matmul_square_input", 128), wide: wideShape("matmul_wide_input", 256)} // few rows have no gradient of their own
 	matMulWeight = entry("matmul_weight", 128, tileMemory)
 )
 
 func anyShape(name string) shape { return shape{entries(name, 128, tileMemory), tile, tile} }
 
-// fewShape keeps two chunks of both operands in shared memory, 512 deep, and the
-// map of quantised scales.
-func fewShape(name string) shape {
-	const rows, columns, depth, threads = 16, 32, 512, 288
-	shared := 2*2*(rows+columns)*depth + 256*4
-	return shape{family{kernels.BF16: entry(name+"_bf16", threads, shared), kernels.NF4: entry(name+"_nf4", threads, shared)}, rows, columns}
+// fewShape keeps four chunks of weights in shared memory for each of eight warps,
+// with the table of pairs of codes between them, and the map of quantised scales.
+func fewShape(name string, rows int) shape {
+	const columns, threads = 16, 256
+	const rings, values = 8 * 4 * 2048, 256 * 4
+	quantised := entry(name+"_quantised", threads, rings+values)
+	return shape{family{kernels.BF16: entry(name+"_bf16", threads, rings), kernels.NF4: quantised, kernels.FP4: quantised}, rows, columns}
 }
 
 // wideShape keeps two tiles of both operands in shared memory, 64 deep, and the
@@ -48,38 +49,44 @@ func wideShape(name string, columns int) shape {
 
 // MatMul: y = alpha·x·Wᵀ, or y += with acc.
 func (d *Device) MatMul(y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
-	d.product(matMul, y, x, w, alpha, acc)
+	d.multiply(d.choose(matMul, y, x, w), y, x, w, alpha, acc)
 }
 
 // MatMulGradInput: dx = alpha·dy·W, or dx += with acc.
 func (d *Device) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
-	d.product(matMulInput, dx, dy, w, alpha, acc)
+	d.multiply(d.choose(matMulInput, dx, dy, w), dx, dy, w, alpha, acc)
 }
 
-func (d *Device) product(p product, y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
+// multiply runs the kernel of a shape for w's format.
+func (d *Device) multiply(s shape, y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
 	var l launch
 	l.tensors(y, x)
 	l.weight(w)
 	l.floats(float64(alpha))
 	l.flag(acc)
 	l.ints(y.Rows, w.Cols, w.Rows)
-	s := d.choose(p, y, x, w)
 	d.run(s.family[w.Format], grid{blocks(y.Cols, s.columns), blocks(y.Rows, s.rows), 1}, &l)
 }
 
-// choose returns the kernels to use. All of a product's give the same bits, so the
-// choice may depend on how many rows there are.
+// choose returns the kernels to use. Those for many rows give the same bits as
+// those for any operands, and those for few rows the same as each other.
 func (d *Device) choose(p product, y, x kernels.Tensor, w kernels.Matrix) shape {
 	if !aligned(y, x, w) {
 		return p.any
 	}
-	if y.Rows <= p.few.rows {
-		return p.few
+	s := p.wide
+	switch {
+	case y.Rows <= p.eight.rows:
+		s = p.eight
+	case y.Rows <= p.sixteen.rows:
+		s = p.sixteen
+	case blocks(y.Cols, p.wide.columns)*blocks(y.Rows, p.wide.rows) < d.processors:
+		s = p.square
 	}
-	if blocks(y.Cols, p.wide.columns)*blocks(y.Rows, p.wide.rows) < d.processors {
-		return p.square
+	if s.family[w.Format] == nil {
+		return p.any
 	}
-	return p.wide
+	return s
 }
 
 // aligned tells whether the kernels of src/matmul_wide.cu and matmul_few.cu can do
@@ -92,7 +99,7 @@ func aligned(y, x kernels.Tensor, w kernels.Matrix) bool {
 	switch w.Format {
 	case kernels.BF16:
 		return (mem.address+uint64(2*w.Off))%16 == 0
-	case kernels.NF4:
+	case kernels.NF4, kernels.FP4:
 		return mem.weight.shift == 6
 	}
 	return false

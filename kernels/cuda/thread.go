@@ -10,6 +10,7 @@ import (
 // A thread is an OS thread that does what it is asked for in order. A context
 // of CUDA is bound to a thread, not to a goroutine.
 type thread struct {
+	dev   *Device
 	tasks chan task
 	ended chan struct{}
 }
@@ -17,7 +18,6 @@ type thread struct {
 // A task is a launch, or where do is not nil that, whose result is waited for.
 type task struct {
 	launch launch
-	dev    *Device
 	do     func() error
 	result chan<- error
 }
@@ -26,22 +26,24 @@ type task struct {
 // caller never waits while the GPU works.
 const queued = 256
 
-func newThread() *thread {
-	t := &thread{tasks: make(chan task, queued), ended: make(chan struct{})}
+func newThread(d *Device) *thread {
+	t := &thread{dev: d, tasks: make(chan task, queued), ended: make(chan struct{})}
 	go t.run()
 	return t
 }
 
-// run does the tasks until one has neither a launch nor anything to do.
+// run does the tasks until one has neither a launch nor anything to do. Before
+// anything else is done all launches asked for are started.
 func (t *thread) run() {
 	runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
 	defer close(t.ended)
 	for task := range t.tasks {
 		switch {
 		case task.do != nil:
+			t.dev.flush()
 			task.result <- task.do()
-		case task.dev != nil:
-			task.dev.start(&task.launch)
+		case task.launch.kernel != nil:
+			t.dev.collect(&task.launch)
 		default:
 			return
 		}

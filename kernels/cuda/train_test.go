@@ -43,10 +43,10 @@ func device(t *testing.T) kernels.Device {
 	return kernels.Checked(d)
 }
 
-// samples are n random sequences of different lengths.
-func samples(n int) (s data.List) {
+// samples are n random sequences of different lengths, the shortest first.
+func samples(n, shortest int) (s data.List) {
 	for i := range n {
-		ids := tiny.Tokens(5+i*7%23, uint64(i))
+		ids := tiny.Tokens(shortest+i*7%23, uint64(i))
 		s = append(s, data.Sample{Tokens: ids, Labels: slices.Clone(ids)})
 	}
 	return s
@@ -54,14 +54,14 @@ func samples(n int) (s data.List) {
 
 // trained trains a new adapter of a 4-bit model and returns the loss of each step
 // and the adapter's bytes.
-func trained(t *testing.T, dev kernels.Device, dir string, c train.Config) (losses []float64, adapter []byte) {
+func trained(t *testing.T, dev kernels.Device, dir string, set data.List, c train.Config) (losses []float64, adapter []byte) {
 	t.Helper()
 	m, a, err := qlora.Open(dev, dir, qlora.Config{Config: lora.Config{Rank: 4, Dropout: 0.1}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	run, err := train.New(m, samples(8), c)
+	run, err := train.New(m, set, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,13 +85,13 @@ func trained(t *testing.T, dev kernels.Device, dir string, c train.Config) (loss
 // The losses of a run follow those of the CPU in float32 as closely as bfloat16
 // activations allow, which is how closely a CPU that rounds its activations does.
 func TestTrainingFollowsTheCPU(t *testing.T) {
-	dir, c := tiny.Dir(t, nil), train.Config{Steps: 10, Batch: 4, LR: 5e-3}
+	dir, set, c := tiny.Dir(t, nil), samples(8, 5), train.Config{Steps: 10, Batch: 4, LR: 5e-3}
 	if n, err := strconv.Atoi(os.Getenv("GRAFT_CUDA_STEPS")); err == nil {
 		c.Steps, c.LR = n, 2e-3 // a rate at which rounding does not grow from step to step
 	}
-	got, _ := trained(t, device(t), dir, c)
-	want, _ := trained(t, kernels.Checked(cpu.New(2)), dir, c)
-	rounded, _ := trained(t, kernels.Checked(kerneltest.NewOpaque(cpu.New(2))), dir, c)
+	got, _ := trained(t, device(t), dir, set, c)
+	want, _ := trained(t, kernels.Checked(cpu.New(2)), dir, set, c)
+	rounded, _ := trained(t, kernels.Checked(kerneltest.NewOpaque(cpu.New(2))), dir, set, c)
 	if len(got) != c.Steps || slices.Equal(got, want) {
 		t.Fatalf("losses %v, on the CPU %v", got, want)
 	}
@@ -107,18 +107,54 @@ func TestTrainingFollowsTheCPU(t *testing.T) {
 }
 
 // The same run gives the same bytes, however its steps are split into batches.
-// The widths are such that every shape of product and the tensor cores' attention
-// take part, and which one does depends on the split.
+// The widths are such that every shape of product for many rows and the tensor
+// cores' attention take part, and which one does depends on the split. No sample is
+// so short that alone it would be a product of few rows.
 func TestTrainingIsReproducible(t *testing.T) {
 	dir, dev := tiny.Dir(t, map[string]any{"hidden_size": 64, "intermediate_size": 128}), device(t)
-	c := train.Config{Steps: 3, Batch: 4, LR: 1e-2}
-	_, want := trained(t, dev, dir, c)
-	for _, micro := range []int{0, 1, 20} {
+	set, c := samples(8, 17), train.Config{Steps: 3, Batch: 4, LR: 1e-2}
+	_, want := trained(t, dev, dir, set, c)
+	for _, micro := range []int{0, 1, 50} {
 		c.MicroTokens = micro
-		if _, got := trained(t, dev, dir, c); !bytes.Equal(got, want) {
+		if _, got := trained(t, dev, dir, set, c); !bytes.Equal(got, want) {
 			t.Errorf("%d tokens at once: other bytes", micro)
 		}
 	}
+}
+
+// Steps of one shape are started by graphs, and train as single launches do:
+// dropout and the rate differ in each.
+func TestTrainingByGraphs(t *testing.T) {
+	dir, c := tiny.Dir(t, nil), train.Config{Steps: 6, Batch: 2, LR: 1e-2, Schedule: train.Cosine}
+	var set data.List
+	for i := range 4 {
+		ids := tiny.Tokens(12, uint64(i))
+		set = append(set, data.Sample{Tokens: ids, Labels: slices.Clone(ids)})
+	}
+	var losses [2][]float64
+	var adapters [2][]byte
+	var runs [2]int
+	for i, config := range []cuda.Config{{}, {Blocking: true}} {
+		if err := driver.Start(); err != nil {
+			t.Skip(err)
+		}
+		d, err := cuda.Open(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses[i], adapters[i] = trained(t, kernels.Checked(d), dir, set, c)
+		runs[i] = d.GraphRuns()
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(losses[0], losses[1]) || !bytes.Equal(adapters[0], adapters[1]) {
+		t.Errorf("losses %v by graphs, %v by single launches", losses[0], losses[1])
+	}
+	if runs[0] < c.Steps || runs[1] != 0 {
+		t.Errorf("%d graphs and %d", runs[0], runs[1])
+	}
+	t.Logf("%d graphs in %d steps", runs[0], c.Steps)
 }
 
 // Decoding with a cache gives what the whole sequence gives.

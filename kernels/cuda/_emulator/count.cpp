@@ -11,6 +11,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "block.h"
 
@@ -22,12 +23,11 @@ void count_block_ends() {}
 void count_launch_ends(const Kernel *) {}
 #else
 
-// A Site is one instruction of one warp: the addresses of each time that it ran,
-// by lane. Lanes run apart here, so the n-th time of one goes with the n-th of the
+// A Site is one instruction of one warp, or the half of a copy in one memory: the
+// addresses of each time that it ran, by lane. Lanes run apart here, so the n-th time of one goes with the n-th of the
 // others.
 struct Site {
 	int bytes;
-	bool shared;
 	std::array<uint32_t, 32> times;
 	std::vector<std::array<uint64_t, 32>> addresses;  // 0: the lane was not there
 };
@@ -41,14 +41,20 @@ static const char *file() {
 	return name;
 }
 
-static std::map<std::pair<int, const void *>, Site> sites;
+struct Key {
+	int warp;
+	bool shared;
+	const void *place;
+	bool operator<(const Key &k) const { return std::tie(warp, shared, place) < std::tie(k.warp, k.shared, k.place); }
+};
+static std::map<Key, Site> sites;
 static Tally wavefronts, sectors;
 
 void count_access(const void *p, int n, const void *place) {
 	if (!file()) return;
 	Fiber *f = current->running;
-	Site &s = sites[{f->warp, place}];
-	s.bytes = n, s.shared = in_shared(p);
+	Site &s = sites[{f->warp, in_shared(p), place}];
+	s.bytes = n;
 	uint32_t time = s.times[f->lane]++;
 	if (time >= s.addresses.size()) s.addresses.push_back({});
 	s.addresses[time][f->lane] = (uint64_t)p;
@@ -79,7 +85,7 @@ static void tally_global(const Site &s, const std::array<uint64_t, 32> &lanes) {
 
 void count_block_ends() {
 	for (auto &[key, site] : sites)
-		for (auto &lanes : site.addresses) site.shared ? tally_shared(site, lanes) : tally_global(site, lanes);
+		for (auto &lanes : site.addresses) key.shared ? tally_shared(site, lanes) : tally_global(site, lanes);
 	sites.clear();
 }
 

@@ -29,6 +29,21 @@ struct CUfunc_st {
 	std::vector<int> sizes;  // of the parameters
 	unsigned threads = 1024, shared = 48 << 10;
 };
+// A CUgraphNode_st is a launch with a copy of its parameters.
+struct CUgraphNode_st {
+	CUfunction f;
+	unsigned grid[3], block[3], shared;
+	std::vector<unsigned long long> parameters;
+	CUgraphNode after;
+};
+struct CUgraph_st {
+	std::vector<CUgraphNode> nodes;
+};
+// A CUgraphExec_st has copies of a graph's nodes, in the order in which they run.
+struct CUgraphExec_st {
+	std::map<CUgraphNode, size_t> places;
+	std::vector<CUgraphNode_st> nodes;
+};
 struct CUmod_st {
 	std::map<string, CUfunc_st> functions;
 };
@@ -70,6 +85,29 @@ static bool parse(const string &ptx, size_t at, CUmod_st *module) {
 	if (limit < body) f.threads = atoi(ptx.c_str() + limit + 9);
 	module->functions[name] = f;
 	return true;
+}
+
+// prepare checks a launch and copies of its parameters the bytes that are declared.
+static CUresult prepare(CUgraphNode_st &n, void **parameters) {
+	CUfunction f = n.f;
+	unsigned long long threads = 1ull * n.block[0] * n.block[1] * n.block[2];
+	if (!threads || threads > f->threads || !n.grid[0] || !n.grid[1] || !n.grid[2] || n.grid[0] > 0x7fffffff || n.grid[1] > 65535 || n.grid[2] > 65535 || n.shared > f->shared)
+		return CUDA_ERROR_INVALID_VALUE;
+	n.parameters.assign(f->sizes.size(), 0xdeadbeefdeadbeefull);
+	for (size_t i = 0; i < n.parameters.size(); i++) memcpy(&n.parameters[i], parameters[i], f->sizes[i]);
+	return CUDA_SUCCESS;
+}
+
+static CUresult run(CUgraphNode_st &n) {
+	std::vector<void *> arguments;
+	for (unsigned long long &p : n.parameters) arguments.push_back(&p);
+	if (!emulator::launch(n.f->kernel, {n.grid[0], n.grid[1], n.grid[2]}, {n.block[0], n.block[1], n.block[2]}, n.shared, arguments.data()))
+		broken = CUDA_ERROR_ILLEGAL_ADDRESS;
+	return broken;
+}
+
+static CUgraphNode_st of(const CUDA_KERNEL_NODE_PARAMS &p) {
+	return {p.func, {p.gridDimX, p.gridDimY, p.gridDimZ}, {p.blockDimX, p.blockDimY, p.blockDimZ}, p.sharedMemBytes, {}, nullptr};
 }
 
 static double now() {
@@ -281,17 +319,71 @@ CUresult cuFuncSetAttribute(CUfunction f, CUfunction_attribute a, int v) {
 CUresult cuLaunchKernel(CUfunction f, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx, unsigned int by, unsigned int bz,
                         unsigned int shared, CUstream, void **parameters, void **) {
 	READY();
-	unsigned long long threads = 1ull * bx * by * bz;
-	if (!threads || threads > f->threads || !gx || !gy || !gz || gx > 0x7fffffff || gy > 65535 || gz > 65535 || shared > f->shared)
-		return CUDA_ERROR_INVALID_VALUE;
-	std::vector<unsigned long long> cells(f->sizes.size(), 0xdeadbeefdeadbeefull);
-	std::vector<void *> arguments;
-	for (size_t i = 0; i < cells.size(); i++) {
-		memcpy(&cells[i], parameters[i], f->sizes[i]);
-		arguments.push_back(&cells[i]);
+	CUgraphNode_st node{f, {gx, gy, gz}, {bx, by, bz}, shared, {}, nullptr};
+	if (CUresult r = prepare(node, parameters)) return r;
+	return run(node);
+}
+
+CUresult cuGraphCreate(CUgraph *g, unsigned int) {
+	READY();
+	*g = new CUgraph_st;
+	return CUDA_SUCCESS;
+}
+
+CUresult cuGraphDestroy(CUgraph g) {
+	for (CUgraphNode n : g->nodes) delete n;
+	delete g;
+	return CUDA_SUCCESS;
+}
+
+CUresult cuGraphAddKernelNode_v2(CUgraphNode *node, CUgraph g, const CUgraphNode *after, size_t n, const CUDA_KERNEL_NODE_PARAMS *p) {
+	READY();
+	CUgraphNode_st made = of(*p);
+	if (n > 1) return CUDA_ERROR_NOT_SUPPORTED;
+	made.after = n ? *after : nullptr;
+	if (CUresult r = prepare(made, p->kernelParams)) return r;
+	g->nodes.push_back(*node = new CUgraphNode_st(made));
+	return CUDA_SUCCESS;
+}
+
+// The nodes must be one chain: any other graph could run in several orders.
+CUresult cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long long) {
+	READY();
+	CUgraphExec made = new CUgraphExec_st;
+	for (CUgraphNode last = nullptr; made->nodes.size() < g->nodes.size();) {
+		CUgraphNode next = nullptr;
+		int followers = 0;
+		for (CUgraphNode n : g->nodes)
+			if (n->after == last) next = n, followers++;
+		if (followers != 1) return CUDA_ERROR_NOT_SUPPORTED;
+		made->places[next] = made->nodes.size();
+		made->nodes.push_back(*next);
+		last = next;
 	}
-	if (!emulator::launch(f->kernel, {gx, gy, gz}, {bx, by, bz}, shared, arguments.data())) broken = CUDA_ERROR_ILLEGAL_ADDRESS;
-	return broken;
+	*e = made;
+	return CUDA_SUCCESS;
+}
+
+CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec e, CUgraphNode n, const CUDA_KERNEL_NODE_PARAMS *p) {
+	READY();
+	auto place = e->places.find(n);
+	CUgraphNode_st changed = of(*p);
+	if (place == e->places.end() || changed.f != n->f) return CUDA_ERROR_INVALID_VALUE;
+	if (CUresult r = prepare(changed, p->kernelParams)) return r;
+	e->nodes[place->second] = changed;
+	return CUDA_SUCCESS;
+}
+
+CUresult cuGraphLaunch(CUgraphExec e, CUstream) {
+	READY();
+	for (CUgraphNode_st &n : e->nodes)
+		if (CUresult r = run(n)) return r;
+	return CUDA_SUCCESS;
+}
+
+CUresult cuGraphExecDestroy(CUgraphExec e) {
+	delete e;
+	return CUDA_SUCCESS;
 }
 
 }  // extern "C"

@@ -46,7 +46,21 @@ struct alignas(16) uint4 {
 	uint32_t x, y, z, w;
 };
 
+struct alignas(8) uint2 {
+	uint32_t x, y;
+};
+
 // 16 bytes are one access, which the host's compiler would take apart.
+INLINE uint4 load_shared16(const void *p) {
+	uint4 v;
+	emulator_load16(&v, p);
+	return v;
+}
+INLINE uint2 load_shared8(const void *p) {
+	uint2 v;
+	emulator_load8(&v, p);
+	return v;
+}
 INLINE void store_shared16(void *p, uint4 v) { emulator_store16(p, &v); }
 INLINE uint4 load_global16(const void *p) {
 	uint4 v;
@@ -62,9 +76,14 @@ INLINE void copy_wait() {
 }
 INLINE float shuffle_xor(float v, int mask) { return emulator_shuffle_xor(v, mask); }
 INLINE float shuffle(float v, int lane) { return emulator_shuffle(v, lane); }
+INLINE float shuffle_in_four(float v, int i) { return emulator_shuffle(v, (threadIdx.x & 28) | (i & 3)); }
 INLINE void mma(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
 	uint32_t b[2] = {b0, b1};
 	emulator_mma(d, a, b);
+}
+INLINE void mma_first(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+	for (float &v : d) v = 0.f;
+	mma(d, a, b0, b1);
 }
 INLINE void ldmatrix(uint32_t (&r)[4], const void *row) { emulator_ldmatrix(r, row, 0); }
 INLINE void ldmatrix_across(uint32_t (&r)[4], const void *row) { emulator_ldmatrix(r, row, 1); }

@@ -66,6 +66,7 @@ void emulator_copy_async(void *shared, const void *global, int bytes);
 void emulator_copy_commit();
 void emulator_copy_wait(int pending);
 void emulator_check(const void *p, int n, int write);
+void emulator_load8(void *to, const void *p);
 void emulator_load16(void *to, const void *p);
 void emulator_store16(void *p, const void *from);
 uint32_t emulator_pack(float low, float high);

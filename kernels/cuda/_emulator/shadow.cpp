@@ -26,11 +26,11 @@ void shadow_block_begins(Block &b) { b.first_epoch = b.epoch = shadow_next_epoch
 
 enum Content : uint8_t { NOTHING, WRITTEN, COPYING };
 
-// A Cell is the shadow of one byte. An epoch of 0 is never.
+// A Cell is the shadow of one byte. An epoch of 0 is never; syncs count a warp's.
 struct Cell {
 	uint32_t write_epoch, read_epoch;
-	uint16_t writer, writer_syncs, reader;
-	bool several_readers;
+	uint16_t writer, writer_syncs, reader, reader_syncs;  // the last reader
+	bool several_lanes, several_warps;                    // read since that warp's last sync; in the epoch
 	Content content;
 };
 
@@ -87,8 +87,9 @@ static const char *wrong_write(Cell &c, bool shared, int &other) {
 	Fiber *me = current->running;
 	if (c.read_epoch && c.read_epoch >= current->launch_epoch) {
 		bool earlier_block = c.read_epoch < current->first_epoch && !shared;
-		bool same_epoch = c.read_epoch == current->epoch && (c.several_readers || c.reader != me->index);
-		if (earlier_block || same_epoch) {
+		bool at_once = c.reader_syncs == (uint16_t)current->warps[me->warp].syncs && (c.several_lanes || c.reader != me->index);
+		bool same_epoch = c.read_epoch == current->epoch;
+		if (earlier_block || (same_epoch && (c.several_warps || c.reader / 32 != me->warp || at_once))) {
 			other = c.reader;
 			return "write after a read without a barrier between";
 		}
@@ -103,13 +104,15 @@ static const char *wrong_read(const Cell &c, bool shared) {
 
 static void note(Cell &c, bool write) {
 	Fiber *me = current->running;
+	uint16_t syncs = current->warps[me->warp].syncs;
 	if (write) {
-		c.write_epoch = current->epoch, c.writer = me->index, c.writer_syncs = current->warps[me->warp].syncs, c.content = WRITTEN;
-	} else if (c.read_epoch != current->epoch) {
-		c.read_epoch = current->epoch, c.reader = me->index, c.several_readers = false;
-	} else if (c.reader != me->index) {
-		c.several_readers = true;
+		c.write_epoch = current->epoch, c.writer = me->index, c.writer_syncs = syncs, c.content = WRITTEN;
+		return;
 	}
+	bool before = c.read_epoch == current->epoch, others = before && c.reader != me->index;
+	c.several_warps = before && (c.several_warps || c.reader / 32 != me->warp);
+	c.several_lanes = before && c.reader_syncs == syncs && (c.several_lanes || others);
+	c.read_epoch = current->epoch, c.reader = me->index, c.reader_syncs = syncs;
 }
 
 void shadow_access(const void *p, int n, bool write, const void *place) {
@@ -130,7 +133,7 @@ void shadow_access(const void *p, int n, bool write, const void *place) {
 		}
 		if (wrong) {
 			fault(wrong, place, p, other);
-			*c = Cell{0, 0, 0, 0, 0, false, WRITTEN};
+			*c = Cell{0, 0, 0, 0, 0, 0, false, false, WRITTEN};
 			return;
 		}
 		note(*c, write);
@@ -154,6 +157,11 @@ void shadow_copy_landed(const void *p) {
 using namespace emulator;
 
 void emulator_check(const void *p, int n, int write) { shadow_access(p, n, write, __builtin_return_address(0)); }
+
+void emulator_load8(void *to, const void *p) {
+	shadow_access(p, 8, false, __builtin_return_address(0));
+	memcpy(to, p, 8);
+}
 
 void emulator_load16(void *to, const void *p) {
 	shadow_access(p, 16, false, __builtin_return_address(0));

@@ -7,5 +7,6 @@
 // when it is first called: libcuda.so.1, nvcuda.dll, or what the environment
 // variable GRAFT_CUDA_DRIVER names. cu's own -lcuda finds an empty archive.
 //
-// What cu has no binding for is here too: function attributes, pinned memory.
+// What cu has no binding for is here too: function attributes, pinned memory,
+// graphs whose nodes change.
 package driver

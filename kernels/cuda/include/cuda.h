@@ -522,6 +522,7 @@ typedef struct {
 #define cuDeviceTotalMem cuDeviceTotalMem_v2
 #define cuEventDestroy cuEventDestroy_v2
 #define cuGraphAddKernelNode cuGraphAddKernelNode_v2
+#define cuGraphExecKernelNodeSetParams cuGraphExecKernelNodeSetParams_v2
 #define cuLinkAddData cuLinkAddData_v2
 #define cuLinkAddFile cuLinkAddFile_v2
 #define cuLinkCreate cuLinkCreate_v2
@@ -629,6 +630,7 @@ CUresult CUDAAPI cuGraphCreate(CUgraph *, unsigned int);
 CUresult CUDAAPI cuGraphDestroy(CUgraph);
 CUresult CUDAAPI cuGraphDestroyNode(CUgraphNode);
 CUresult CUDAAPI cuGraphExecDestroy(CUgraphExec);
+CUresult CUDAAPI cuGraphExecKernelNodeSetParams_v2(CUgraphExec, CUgraphNode, const CUDA_KERNEL_NODE_PARAMS *);
 CUresult CUDAAPI cuGraphGetEdges(CUgraph, CUgraphNode *, CUgraphNode *, size_t *);
 CUresult CUDAAPI cuGraphInstantiateWithFlags(CUgraphExec *, CUgraph, unsigned long long);
 CUresult CUDAAPI cuGraphLaunch(CUgraphExec, CUstream);

@@ -25,6 +25,9 @@
 struct alignas(16) uint4 {
 	uint32_t x, y, z, w;
 };
+struct alignas(8) uint2 {
+	uint32_t x, y;
+};
 INLINE void __syncwarp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
 INLINE int min(int a, int b) { return a < b ? a : b; }
 INLINE int max(int a, int b) { return a > b ? a : b; }
@@ -39,9 +42,19 @@ INLINE int max(int a, int b) { return a > b ? a : b; }
 
 INLINE uint32_t shared_address(const void *p) { return SHARED_ADDRESS(p); }
 
-// 16 bytes at once: compilers split plain assignments.
+// 16 bytes, or 8, at once: compilers split plain assignments.
 INLINE void store_shared16(void *p, uint4 v) {
 	asm volatile("st.shared.v4.b32 [%0], {%1,%2,%3,%4};" ::"r"(shared_address(p)), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
+}
+INLINE uint4 load_shared16(const void *p) {
+	uint4 v;
+	asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "r"(shared_address(p)) : "memory");
+	return v;
+}
+INLINE uint2 load_shared8(const void *p) {
+	uint2 v;
+	asm volatile("ld.shared.v2.u32 {%0,%1}, [%2];" : "=r"(v.x), "=r"(v.y) : "r"(shared_address(p)) : "memory");
+	return v;
 }
 INLINE uint4 load_global16(const void *p) {
 	uint4 v;
@@ -74,12 +87,25 @@ INLINE float shuffle(float v, int lane) {
 	asm volatile("shfl.sync.idx.b32 %0, %1, %2, 31, 0xffffffff;" : "=f"(r) : "f"(v), "r"(lane));
 	return r;
 }
+// shuffle_in_four takes the value of lane i of the four that a lane is among.
+INLINE float shuffle_in_four(float v, int i) {
+	float r;
+	asm volatile("shfl.sync.idx.b32 %0, %1, %2, 0x1c1f, 0xffffffff;" : "=f"(r) : "f"(v), "r"(i));
+	return r;
+}
 
 // mma: d += a·b, a 16×16, b 16×8, bfloat16 with float32 sums.
 INLINE void mma(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
 	asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
 	             : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
 	             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// mma_first: d = a·b.
+INLINE void mma_first(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+	asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%10,%10,%10};"
+	             : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+	             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(0.f));
 }
 
 // ldmatrix loads four 8×8 matrices of 16 bits, lane l naming row l%8 of matrix
