@@ -77,7 +77,7 @@ func TestOneRowOfProducts(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(set.name, c.format, c.config.Block, c.config.PlainScales), func(t *testing.T) {
 				for _, in := range []int{64, 96, 576, 1088} {
-					for _, out := range []int{1, 16, 17, 130} {
+					for _, out := range []int{1, 16, 17, 330} {
 						w := testMatrix(t, d, numbers(uint64(in), in*out, -8, 8), out, c.format, c.config)
 						x := benchTensor(d, 5, in)
 						for _, form := range []struct {

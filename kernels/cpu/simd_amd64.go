@@ -34,8 +34,9 @@ func instructionSets() []*simd {
 	}
 	amx := bf16
 	amx.name, amx.amxBF16, amx.amxRows, amx.narrowTiles = "amx", amxBF16512, amxRows512, narrowTiles512
-	amx.gemvBF16, amx.scales = gemvBF16512, scales512
-	amx.gemvTables, amx.gemvCodes = gemvTables512, gemvCodes512
+	if x.HasAVX512VBMI {
+		amx.gemvBF16, amx.scales, amx.gemvTables, amx.gemvCodes = gemvBF16512, scales512, gemvTables512, gemvCodes512
+	}
 	return append([]*simd{&amx}, sets...)
 }
 

@@ -21,22 +21,23 @@ func counted() {
 		return
 	}
 	arena := kernels.NewArena(d)
-	v := make([]float32, 256*256)
-	q, err := quant.Quantize(quant.Floats(v), []int{256, 256}, quant.Config{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	w, err := d.NewMatrix(kernels.Weights{Rows: 256, Cols: 256, Format: kernels.NF4, Quantized: q})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
 	x, y := arena.Activation(128, 256), arena.Activation(128, 256)
-	for _, p := range []product{matMul, matMulInput} {
-		for _, s := range []shape{p.eight, p.sixteen, p.square, p.wide} {
-			if s.family != nil {
-				d.multiply(s, y, x, w, 1, false)
+	for _, kind := range []quant.Type{quant.NF4, quant.Int8} {
+		q, err := quant.Quantize(quant.Floats(make([]float32, 256*256)), []int{256, 256}, quant.Config{Type: kind})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		w, err := d.NewMatrix(kernels.Weights{Rows: 256, Cols: 256, Format: kernels.QuantizedAs(kind), Quantized: q})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		for _, p := range []product{matMul, matMulInput} {
+			for _, s := range []shape{p.eight, p.sixteen, p.square, p.wide} {
+				if s.family != nil {
+					d.multiply(s, y, x, w, 1, false)
+				}
 			}
 		}
 	}
@@ -62,6 +63,7 @@ func counted() {
 // where a result leaves the tensor cores four bytes a lane, half a sector a row.
 var limits = map[string][2]float64{
 	"matmul_eight_quantised": {1, 1.6}, "matmul_sixteen_quantised": {1, 1.7}, "matmul_square_nf4": {1, 1.45}, "matmul_wide_nf4": {1, 1.45}, "matmul_square_input_nf4": {1, 1.45}, "matmul_wide_input_nf4": {1, 1.45},
+	"matmul_eight_int8": {1, 1.6}, "matmul_sixteen_int8": {1, 1.7}, "matmul_square_int8": {1, 1.7}, "matmul_wide_int8": {1, 1.7}, "matmul_square_input_int8": {1, 1.7}, "matmul_wide_input_int8": {1, 1.7},
 	"flash_64": {1, 1.35}, "flash_queries_64": {1, 1.35}, "flash_keys_64": {1, 1.35}, "flash_128": {1, 1.35}, "flash_queries_128": {1, 1.35}, "flash_keys_128": {1, 1.35},
 	"rms_norm": {1, 1.9}, "rms_norm_grad": {1, 1.9}, "swiglu": {1, 1}, "copy": {1, 1.7}, "adamw": {1, 2},
 }

@@ -69,12 +69,15 @@ func (t timing) run(name string, flops, bytes float64, operation func()) {
 // weight returns a weight of zeros, which take as long as any.
 func (t timing) weight(format kernels.Format, rows, cols int) kernels.Matrix {
 	w := kernels.Weights{Rows: rows, Cols: cols, Format: format}
-	if format == kernels.NF4 {
-		n := rows * cols
+	n := rows * cols
+	switch format {
+	case kernels.NF4:
 		s := quant.Scales{Codes: make([]uint8, n/64), Map: new([256]float32), Nested: make([]float32, (n/64+255)/256)}
 		w.Quantized = &quant.Tensor{Type: quant.NF4, Block: 64, Shape: []int{rows, cols}, Packed: make([]byte, n/2), Scales: s}
-	} else {
-		w.Data = make([]byte, format.Bytes(rows*cols))
+	case kernels.Int8:
+		w.Quantized = &quant.Tensor{Type: quant.Int8, Block: cols, Shape: []int{rows, cols}, Packed: make([]byte, n), Scales: quant.Scales{Plain: make([]float32, rows)}}
+	default:
+		w.Data = make([]byte, format.Bytes(n))
 		binary.LittleEndian.PutUint16(w.Data, 1)
 	}
 	m, err := t.d.NewMatrix(w)
@@ -89,7 +92,7 @@ func BenchmarkProducts(b *testing.B) {
 	t := timed(b)
 	for _, s := range [][2]int{{t.size(4096, 128), t.size(4096, 128)}, {t.size(14336, 192), t.size(4096, 128)}} {
 		out, in := s[0], s[1]
-		for _, format := range []kernels.Format{kernels.BF16, kernels.NF4} {
+		for _, format := range []kernels.Format{kernels.BF16, kernels.Int8, kernels.NF4} {
 			w := t.weight(format, out, in)
 			for _, rows := range []int{1, 16, t.size(512, 96), t.size(2048, 160)} {
 				x, y := t.arena.Activation(rows, in), t.arena.Activation(rows, out)

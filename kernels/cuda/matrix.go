@@ -12,13 +12,13 @@ import (
 	"github.com/seed-5afa5581/graft/quant"
 )
 
-// A weight says where in its memory the parts of a quantised matrix are: 4-bit
-// codes, the scales' own codes and map if they are quantised too, scales, and the
-// values of the 16 codes.
+// A weight says where in its memory the parts of a quantised matrix are: the
+// scales, their own codes and map if they are quantised too, and the values of the
+// 16 codes of 4 bits.
 type weight struct {
 	codes, scales, values, table uint64 // addresses; codes and values 0 for plain scales
 	offset                       float32
-	shift                        int // log2 of a block's elements
+	shift                        int // log2 of a block's elements; of int8 a row's
 }
 
 // A part is bytes of a matrix and where their address goes.
@@ -42,8 +42,11 @@ func (d *Device) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 	case kernels.NF4, kernels.FP4:
 		q = &weight{}
 		data, rest = w.Quantized.Packed, q.parts(w.Quantized)
+	case kernels.Int8:
+		q = &weight{shift: w.Cols}
+		data, rest = w.Quantized.Packed, []part{{little(w.Quantized.Scales.Plain), &q.scales}}
 	default:
-		return m, fmt.Errorf("cuda: no matrices of format %v (%w): use nf4, or the CPU", w.Format, errors.ErrUnsupported)
+		return m, fmt.Errorf("cuda: no matrices of format %v: %w", w.Format, errors.ErrUnsupported)
 	}
 	mem, err := d.place(part{data: data})
 	if err != nil {
@@ -128,6 +131,6 @@ func entries(name string, threads, shared int) family {
 	quantised := entry(name+"_quantised", threads, shared)
 	return family{
 		kernels.F32: entry(name+"_f32", threads, shared), kernels.BF16: entry(name+"_bf16", threads, shared), kernels.F16: entry(name+"_f16", threads, shared),
-		kernels.NF4: quantised, kernels.FP4: quantised,
+		kernels.NF4: quantised, kernels.FP4: quantised, kernels.Int8: entry(name+"_int8", threads, shared),
 	}
 }

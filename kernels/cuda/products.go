@@ -36,7 +36,9 @@ func fewShape(name string, rows int) shape {
 	const columns, threads = 16, 256
 	const rings, values = 8 * 4 * 2048, 256 * 4
 	quantised := entry(name+"_quantised", threads, rings+values)
-	return shape{family{kernels.BF16: entry(name+"_bf16", threads, rings), kernels.NF4: quantised, kernels.FP4: quantised}, rows, columns}
+	return shape{family{
+		kernels.BF16: entry(name+"_bf16", threads, rings), kernels.NF4: quantised, kernels.FP4: quantised, kernels.Int8: entry(name+"_int8", threads, rings),
+	}, rows, columns}
 }
 
 // wideShape keeps two tiles of both operands in shared memory, 64 deep, and the
@@ -44,7 +46,9 @@ func fewShape(name string, rows int) shape {
 func wideShape(name string, columns int) shape {
 	const rows, depth, threads = 128, 64, 256
 	shared := 2*2*(rows+columns)*depth + 256*4
-	return shape{family{kernels.BF16: entry(name+"_bf16", threads, shared), kernels.NF4: entry(name+"_nf4", threads, shared)}, rows, columns}
+	return shape{family{
+		kernels.BF16: entry(name+"_bf16", threads, shared), kernels.NF4: entry(name+"_nf4", threads, shared), kernels.Int8: entry(name+"_int8", threads, shared),
+	}, rows, columns}
 }
 
 // MatMul: y = alpha·x·Wᵀ, or y += with acc.
@@ -101,6 +105,8 @@ func aligned(y, x kernels.Tensor, w kernels.Matrix) bool {
 		return (mem.address+uint64(2*w.Off))%16 == 0
 	case kernels.NF4, kernels.FP4:
 		return mem.weight.shift == 6
+	case kernels.Int8:
+		return true // its memory begins at a multiple of 256 bytes
 	}
 	return false
 }

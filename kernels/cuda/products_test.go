@@ -58,16 +58,12 @@ func weights(t *testing.T, d *Device, rows, cols int) map[string]kernels.Matrix 
 		all[name] = m
 	}
 	add("bf16", kernels.Weights{Rows: rows, Cols: cols, Format: kernels.BF16, Data: bf16})
-	for name, c := range map[string]quant.Config{"nf4": {}, "nf4 with plain scales": {PlainScales: true}, "fp4": {Type: quant.FP4}} {
+	for name, c := range map[string]quant.Config{"nf4": {}, "nf4 with plain scales": {PlainScales: true}, "fp4": {Type: quant.FP4}, "int8": {Type: quant.Int8}} {
 		q, err := quant.Quantize(quant.Floats(v), []int{rows, cols}, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		format := kernels.NF4
-		if c.Type == quant.FP4 {
-			format = kernels.FP4
-		}
-		add(name, kernels.Weights{Rows: rows, Cols: cols, Format: format, Quantized: q})
+		add(name, kernels.Weights{Rows: rows, Cols: cols, Format: kernels.QuantizedAs(c.Type), Quantized: q})
 	}
 	return all
 }

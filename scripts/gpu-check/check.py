@@ -111,6 +111,9 @@ def theirs(names):
         multiply = (lambda w: x @ w.T) if kind == "MatMul" else (lambda w: x @ w)
         if form == "bf16":
             return clock(lambda: multiply(w))
+        if form == "int8":
+            codes, scales = torch.randint(-127, 128, (out, size), device="cuda", dtype=torch.int8), torch.rand(out, 1, device="cuda", dtype=torch.bfloat16)
+            return clock(lambda: multiply(codes * scales))
         packed = torch.randint(0, 256, (out * size // 2,), device="cuda", dtype=torch.uint8)
         try:
             import bitsandbytes.functional as bnb

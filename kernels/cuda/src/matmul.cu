@@ -151,6 +151,7 @@ PRODUCTS(f32, WEIGHT_F32)
 PRODUCTS(bf16, WEIGHT_BF16)
 PRODUCTS(f16, WEIGHT_F16)
 PRODUCTS(quantised, WEIGHT_QUANTISED)
+PRODUCTS(int8, WEIGHT_INT8)
 
 // matmul_weight: dw += alpha·dyᵀ·x, run by run of the rows.
 KERNEL(matmul_weight, THREADS, 3, float *dw, const void *dy, int dy_kind, const void *x, int x_kind, const int *folds, int runs, float alpha, int rows,

@@ -33,6 +33,13 @@ struct Chunk<WEIGHT_BF16> {
 	static MEMBER int bytes(int k) { return 2 * k; }
 };
 
+template <>
+struct Chunk<WEIGHT_INT8> {
+	static const int DEPTHS = 2, LINE = 128;
+	static MEMBER int place(int line, int piece) { return line * 128 + (piece ^ (line & 1) * 4) * 16; }
+	static MEMBER int bytes(int k) { return k; }
+};
+
 // In front of every two lines of codes the rings have 128 bytes of the table of
 // pairs: of each of the 256 bytes that two codes make the values in bfloat16, once
 // for each lane, in a bank of its own. So the place of a pair is a byte of codes
@@ -132,6 +139,17 @@ struct Few {
 				}
 				continue;
 			}
+			if (format == WEIGHT_INT8) {
+				uint4 v = load_shared16(at + Line::place(line, depth * 4 + q));
+				uint32_t words[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+				for (int i = 0; i < 4; i++) {
+					float f[4];
+					code_floats(f, words[i]);
+					left[i][half] = pack_bf16(f[0], f[1]), left[i][2 + half] = pack_bf16(f[2], f[3]);
+				}
+				continue;
+			}
 			uint2 v = load_shared8(at + Line::place(line, depth * 2 + (q >> 1)) + (q & 1) * 8);
 #pragma unroll
 			for (int i = 0; i < 2; i++) {
@@ -145,7 +163,7 @@ struct Few {
 	// multiply_depth adds 64 k of eight tokens to sum, times the scales of features g
 	// and g+8 where there are any.
 	MEMBER void multiply_depth(float (&sum)[4], const uint32_t (&left)[4][4], const uint4 (&right)[2], float low, float high) const {
-		if (format == WEIGHT_BF16) {
+		if (format != WEIGHT_QUANTISED) {
 #pragma unroll
 			for (int i = 0; i < 2; i++) mma(sum, left[2 * i], right[i].x, right[i].y), mma(sum, left[2 * i + 1], right[i].z, right[i].w);
 			return;
@@ -227,6 +245,7 @@ INLINE void few(unsigned char *shared, void *y, int y_kind, const uint16_t *x, W
 	int e = warp & 3, feature = blockIdx.x * FEATURES + (lane >> 2) + e / 2 * 8, token = warp / 4 * 8 + (lane & 3) * 2 + e % 2;
 	if (feature >= out || token >= count) return;
 	size_t to = (size_t)(row0 + token) * out + feature;
+	if (format == WEIGHT_INT8) total = code_value(total, scales[feature]);
 	float v = alpha * total;
 	store(y, to, y_kind, add_to ? load(y, to, y_kind) + v : v);
 }
@@ -239,5 +258,7 @@ INLINE void few(unsigned char *shared, void *y, int y_kind, const uint16_t *x, W
 	}
 FEW(matmul_eight_bf16, WEIGHT_BF16, 8, 3)
 FEW(matmul_eight_quantised, WEIGHT_QUANTISED, 8, 3)
+FEW(matmul_eight_int8, WEIGHT_INT8, 8, 3)
 FEW(matmul_sixteen_bf16, WEIGHT_BF16, 16, 2)
 FEW(matmul_sixteen_quantised, WEIGHT_QUANTISED, 16, 2)
+FEW(matmul_sixteen_int8, WEIGHT_INT8, 16, 2)

@@ -1,8 +1,8 @@
 // Products of many rows with large weights: 128 rows by 256 or 128 columns a
 // block, both operands read ahead while the tensor cores work.
 //
-// Operands are bfloat16 at multiples of 16 bytes; the weight is bfloat16 or NF4 in
-// blocks of 64. Its rows are in columns, both multiples of 64 and 8 as
+// Operands are bfloat16 at multiples of 16 bytes; the weight is bfloat16, int8 or
+// NF4 in blocks of 64. Its rows are in columns, both multiples of 64 and 8 as
 // products.go checks. The order of the sums is that of matmul.cu.
 #include "nf4.h"
 
@@ -15,11 +15,12 @@ const int THREADS = 256;  // 2×4 warps, each 64 rows by a quarter of the column
 INLINE uint16_t *place(uint16_t *tile, int line, int piece, int length) { return tile + line * length + ((piece ^ (line & 7)) << 3); }
 
 // A Wide is one block's work: y (+)= alpha·x·Wᵀ, or with across alpha·x·W.
-template <bool across, bool quantised, int columns>
+template <bool across, int format, int columns>
 struct Wide {
 	static constexpr int SHARE = columns / 128;       // of a step's weights, a thread's: so many times 32
 	static constexpr int TILES = columns / 4 / 8;     // of eight columns, a warp's
 	static constexpr int LENGTH = across ? columns : DEPTH;  // of a line of weights
+	static constexpr int PIECES = format == WEIGHT_INT8 ? 2 : 1;  // of 16 bytes, of 32 codes
 
 	const uint16_t *x;
 	const uint8_t *data, *codes;
@@ -29,7 +30,7 @@ struct Wide {
 	uint16_t *left, *right;  // two tiles each
 	float *map;
 	float sum[4][TILES][4];
-	uint4 packed[SHARE];  // weights on their way from memory to a tile
+	uint4 packed[SHARE][PIECES];  // weights on their way from memory to a tile
 	float scale[SHARE];
 	uint32_t scale_code[SHARE];
 
@@ -50,7 +51,7 @@ struct Wide {
 	// read_weights starts the way of a step's weights: bfloat16 ones land in the
 	// tile by themselves, codes stay in registers until store_weights.
 	MEMBER void read_weights(int k, int at) {
-		if (!quantised) {
+		if (format == WEIGHT_BF16) {
 			const int pieces = LENGTH / 8, lines = THREADS / pieces;  // that all threads read at once
 			int line = threadIdx.x / pieces, piece = threadIdx.x % pieces;
 			int row = across ? k + line : column0() + line, col = across ? column0() + piece * 8 : k + piece * 8;
@@ -64,11 +65,19 @@ struct Wide {
 #pragma unroll
 		for (int i = 0; i < SHARE; i++) {
 			int row = across ? k + line() : column0() + line() + i * 128, col = across ? column0() + stretch() * 32 + i * 128 : k + stretch() * 32;
-			packed[i] = uint4{0, 0, 0, 0};
+#pragma unroll
+			for (int q = 0; q < PIECES; q++) packed[i][q] = uint4{0, 0, 0, 0};
 			scale_code[i] = 0, scale[i] = 0.f;
 			if (row >= out || col >= in) continue;
+			if (format == WEIGHT_INT8) {
+				const uint8_t *from = data + (size_t)row * in + col;
+#pragma unroll
+				for (int q = 0; q < PIECES; q++) packed[i][q] = load_global16(from + q * 16);
+				scale[i] = scales[row];
+				continue;
+			}
 			uint32_t block = (uint32_t)row * (uint32_t)(in >> 6) + (uint32_t)(col >> 6);
-			packed[i] = load_global16(data + (size_t)block * 32 + (stretch() & 1) * 16);
+			packed[i][0] = load_global16(data + (size_t)block * 32 + (stretch() & 1) * 16);
 			if (codes) scale_code[i] = codes[block];
 			scale[i] = codes ? scales[block >> 8] : scales[block];
 		}
@@ -80,14 +89,20 @@ struct Wide {
 	MEMBER int stretch() const { return across ? (threadIdx.x & 1) + 2 * (threadIdx.x >> 7) : threadIdx.x & 1; }
 
 	MEMBER void store_weights(int at) {
-		if (!quantised) return;
+		if (format == WEIGHT_BF16) return;
 		uint16_t *tile = right + at * columns * DEPTH;
 #pragma unroll
 		for (int i = 0; i < SHARE; i++) {
-			Products p;
-			p.set(codes ? add(multiply(map[scale_code[i]], scale[i]), offset) : scale[i]);
 			uint4 v[4];
-			p.look32(v, packed[i]);
+			if (format == WEIGHT_INT8) {
+				uint32_t words[8] = {packed[i][0].x, packed[i][0].y, packed[i][0].z, packed[i][0].w, packed[i][PIECES - 1].x, packed[i][PIECES - 1].y, packed[i][PIECES - 1].z, packed[i][PIECES - 1].w};
+#pragma unroll
+				for (int q = 0; q < 4; q++) v[q] = code_values(words[2 * q], words[2 * q + 1], scale[i]);
+			} else {
+				Products p;
+				p.set(codes ? add(multiply(map[scale_code[i]], scale[i]), offset) : scale[i]);
+				p.look32(v, packed[i][0]);
+			}
 #pragma unroll
 			for (int q = 0; q < 4; q++) {
 				int l = across ? line() : line() + i * 128, piece = across ? stretch() * 4 + q + i * 16 : stretch() * 4 + q;
@@ -163,29 +178,29 @@ struct Wide {
 	}
 };
 
-template <bool across, bool quantised, int columns>
+template <bool across, int format, int columns>
 INLINE void product(unsigned char *shared, void *y, int y_kind, const void *x, WEIGHT, float alpha, int add_to, int rows, int in, int out) {
-	Wide<across, quantised, columns> w;
+	Wide<across, format, columns> w;
 	w.x = (const uint16_t *)x, w.data = (const uint8_t *)data, w.codes = codes, w.scales = scales, w.offset = offset;
 	w.rows = rows, w.in = in, w.out = out;
 	w.left = (uint16_t *)shared, w.right = w.left + 2 * ROWS * DEPTH;
 	w.map = (float *)(w.right + 2 * columns * DEPTH);
-	if (quantised && codes) w.map[threadIdx.x] = map[threadIdx.x];
+	if (format == WEIGHT_QUANTISED && codes) w.map[threadIdx.x] = map[threadIdx.x];
 	w.accumulate();
 	w.write(y, y_kind, alpha, add_to);
 }
 
 // The parameters are those of matmul_bf16 and matmul_quantised.
-#define PRODUCT(name, across, quantised, columns, blocks) \
+#define PRODUCT(name, across, format, columns, blocks) \
 	KERNEL(name, THREADS, blocks, void *y, int y_kind, const void *x, int x_kind, WEIGHT, float alpha, int add_to, int rows, int in, int out) { \
 		SHARED(shared); \
-		product<across, quantised, columns>(shared, y, y_kind, x, WEIGHT_ARGUMENTS, alpha, add_to, rows, in, out); \
+		product<across, format, columns>(shared, y, y_kind, x, WEIGHT_ARGUMENTS, alpha, add_to, rows, in, out); \
 	}
-PRODUCT(matmul_wide_bf16, false, false, 256, 1)
-PRODUCT(matmul_wide_nf4, false, true, 256, 1)
-PRODUCT(matmul_wide_input_bf16, true, false, 256, 1)
-PRODUCT(matmul_wide_input_nf4, true, true, 256, 1)
-PRODUCT(matmul_square_bf16, false, false, 128, 2)
-PRODUCT(matmul_square_nf4, false, true, 128, 2)
-PRODUCT(matmul_square_input_bf16, true, false, 128, 2)
-PRODUCT(matmul_square_input_nf4, true, true, 128, 2)
+#define PRODUCTS(suffix, format) \
+	PRODUCT(matmul_wide_##suffix, false, format, 256, 1) \
+	PRODUCT(matmul_wide_input_##suffix, true, format, 256, 1) \
+	PRODUCT(matmul_square_##suffix, false, format, 128, 2) \
+	PRODUCT(matmul_square_input_##suffix, true, format, 128, 2)
+PRODUCTS(bf16, WEIGHT_BF16)
+PRODUCTS(nf4, WEIGHT_QUANTISED)
+PRODUCTS(int8, WEIGHT_INT8)

@@ -25,6 +25,7 @@ EMBED(embed_f32, WEIGHT_F32)
 EMBED(embed_bf16, WEIGHT_BF16)
 EMBED(embed_f16, WEIGHT_F16)
 EMBED(embed_quantised, WEIGHT_QUANTISED)
+EMBED(embed_int8, WEIGHT_INT8)
 
 // embed_grad: dw[ids[t]] += dx[t] in the order of t: a thread owns a column.
 KERNEL(embed_grad, 64, 1, float *dw, const void *dx, int kind, const int *ids, long rows, int cols) {
