@@ -191,6 +191,19 @@ func TestUnfreezeSavesWhatWasTrained(t *testing.T) {
 	}
 }
 
+// The embedding is for lookups alone, unless it is the head too or trains.
+func TestEmbeddingIsForLookups(t *testing.T) {
+	for _, tied := range []bool{false, true} {
+		m := openTiny(t, testDevice(), map[string]any{"tie_word_embeddings": tied})
+		if m.Embedding.W.Lookup == tied || m.Head.W.Lookup {
+			t.Errorf("tied %v: for lookups %v, the head %v", tied, m.Embedding.W.Lookup, m.Head.W.Lookup)
+		}
+		if err := m.Unfreeze(func(name string) bool { return name == "model.embed_tokens.weight" }); err != nil || m.Embedding.W.Lookup {
+			t.Errorf("tied %v: for lookups when it trains: %v", tied, err)
+		}
+	}
+}
+
 func TestNonFinite(t *testing.T) {
 	for _, name := range []string{"model.embed_tokens.weight", "model.layers.1.mlp.up_proj.weight", "model.norm.weight"} {
 		c := tiny.New(tiny.Config(nil), 1)

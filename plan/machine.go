@@ -22,7 +22,7 @@ type Machine struct {
 
 // programBytes is what graft takes itself: its code, and a heap with some
 // garbage in it.
-const programBytes = 30 << 20
+const programBytes = 36 << 20
 
 // CPU is the machine that the program runs on, with so many workers; 0 is one a
 // processor.

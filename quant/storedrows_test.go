@@ -76,3 +76,17 @@ func TestStoredRowsRefuse(t *testing.T) {
 		}
 	}
 }
+
+// What is accepted reads back as itself and can be dequantised.
+func FuzzStoredRows(f *testing.F) {
+	f.Add(uint16(3), uint16(4), []byte("codes of rows"), []byte{0, 0, 0, 0x3f, 0, 0, 0x80, 0x7e, 1, 0, 0, 0}, []byte{0})
+	f.Add(uint16(1), uint16(13), []byte("codes of rows"), []byte{0, 0, 0xc0, 0x7f}, []byte{3})
+	f.Fuzz(func(t *testing.T, rows, columns uint16, codes, scales, layout []byte) {
+		codes = codes[:min(len(codes), int(rows)*int(columns))]
+		checkReadable(t, []quant.Part{
+			{Suffix: "", DType: "I8", Shape: []int{int(rows), int(columns)}, Data: codes},
+			{Suffix: ".SCB", DType: "F32", Shape: []int{len(scales) / 4}, Data: scales},
+			{Suffix: ".weight_format", DType: "U8", Data: layout},
+		})
+	})
+}

@@ -7,7 +7,8 @@
 The two take turns, a short slice each, PAIRS times for every product; a slice's time is the best of its runs. On one thread it is
 the thread's processor time, which other jobs of the machine lengthen less than time by the clock. Prints a table in Markdown:
 medians of the slices in GFLOP/s, the median of the pairs' ratios with the least and the largest, and on one thread in float32
-the share of the core's peak, which is measured around every slice. Between slices both are left to go to sleep. Needs Go, Linux.
+the share of the core's peak, which is measured around every slice; in bf16 the ratio where the tokens of NT and NN have been rounded
+and packed before, as torch's have been rounded. Between slices both are left to go to sleep. Needs Go, Linux.
 """
 import argparse, math, os, statistics, subprocess, sys, tempfile, time
 
@@ -58,28 +59,43 @@ class Graft:
         return float(words[0]), float(words[1])
 
 
-def measure(graft, a, form, dtype, threads, out, width):
-    """A row: medians in operations a second, the ratio, its least and largest, the share of the peak."""
-    import torch
-    torch.set_num_threads(threads)
-    run = torch_product(form, dtype, a.tokens, out, width)
-    operations = 2 * a.tokens * out * width
-    ours, theirs, ratios, shares = [], [], [], []
-    with torch.no_grad():
-        for i in range(a.pairs):
-            seconds = {}
-            for engine in ("graft", "torch") if i % 2 else ("torch", "graft"):
-                time.sleep(.005)
-                if engine == "graft":
-                    seconds[engine], peak = graft.time(form, dtype, threads, a.tokens, out, width, a.milliseconds)
-                else:
-                    seconds[engine] = best(run, a.milliseconds / 1e3, threads)
-            ours.append(operations / seconds["graft"])
-            theirs.append(operations / seconds["torch"])
-            ratios.append(ours[-1] / theirs[-1])
-            shares.append(ours[-1] / peak if peak else 0)
-    middle = statistics.median
-    return middle(ours), middle(theirs), middle(ratios), min(ratios), max(ratios), middle(shares)
+class Row:
+    """The slices of a product: operations a second and shares of the peak."""
+
+    def __init__(self, graft, a, form, dtype, threads, out, width):
+        import torch
+        torch.set_num_threads(threads)
+        run = torch_product(form, dtype, a.tokens, out, width)
+        operations = 2 * a.tokens * out * width
+        adapter = min(out, width) <= 64  # its tokens are packed for the matrix that it adapts
+        engines = {"graft": adapter, "torch": None}
+        if dtype == "bf16" and form != "TN" and not adapter:
+            engines["held"] = True
+        self.rates, self.shares = {e: [] for e in engines}, []
+        with torch.no_grad():
+            for i in range(a.pairs):
+                for engine in list(engines)[::1 if i % 2 else -1]:
+                    time.sleep(.005)
+                    if engine == "torch":
+                        self.rates[engine].append(operations / best(run, a.milliseconds / 1e3, threads))
+                        continue
+                    seconds, peak = graft.time(form, dtype, threads, a.tokens, out, width, a.milliseconds, int(engines[engine]))
+                    self.rates[engine].append(operations / seconds)
+                    if engine == "graft":
+                        self.shares.append(operations / seconds / peak if peak else 0)
+
+    def rate(self, engine):
+        return statistics.median(self.rates[engine])
+
+    def ratios(self, engine):
+        return [ours / theirs for ours, theirs in zip(self.rates[engine], self.rates["torch"])]
+
+    def ratio(self, engine):
+        """The median of the pairs' ratios; None where it was not measured."""
+        return statistics.median(self.ratios(engine)) if engine in self.rates else None
+
+    def share(self):
+        return statistics.median(self.shares)
 
 
 def mean(values):
@@ -90,19 +106,26 @@ def tables(graft, a):
     for dtype in a.only:
         for threads in a.threads:
             print(f"\n### {dtype}, {threads} thread{'s' * (threads > 1)}\n")
-            share = dtype == "f32" and threads == 1
-            print("| | out x in | graft GFLOP/s | torch GFLOP/s | ratio | least to most |" + " of peak |" * share)
-            print("|---|---|---|---|---|---|" + "---|" * share)
+            share, held = dtype == "f32" and threads == 1, dtype == "bf16"
+            print("| | out x in | graft GFLOP/s | torch GFLOP/s | ratio | least to most |" + " of peak |" * share + " tokens packed already |" * held)
+            print("|---|---|---|---|---|---|" + "---|" * (share + held))
             for model, shapes in MODELS.items():
                 rows = []
                 for form in ("NT", "NN", "TN"):
                     for out, width in shapes:
                         if out > 20000 and form == "TN":
                             continue
-                        r = measure(graft, a, form, dtype, threads, out, width)
+                        r = Row(graft, a, form, dtype, threads, out, width)
                         rows.append(r)
-                        print(f"| {form} | {out} x {width} | {r[0] / 1e9:.1f} | {r[1] / 1e9:.1f} | {r[2]:.2f} | {r[3]:.2f} to {r[4]:.2f} |" + f" {r[5]:.2f} |" * share, flush=True)
-                print(f"| | **{model}**, geometric mean | | | **{mean(r[2] for r in rows):.2f}** | |" + f" **{mean(r[5] for r in rows):.2f}** |" * share, flush=True)
+                        print(f"| {form} | {out} x {width} | {r.rate('graft') / 1e9:.1f} | {r.rate('torch') / 1e9:.1f} | {r.ratio('graft'):.2f} | "
+                              f"{min(r.ratios('graft')):.2f} to {max(r.ratios('graft')):.2f} |" + f" {r.share():.2f} |" * share + number(r.ratio("held")) * held, flush=True)
+                kept = [r.ratio("held") for r in rows if r.ratio("held")]
+                print(f"| | **{model}**, geometric mean | | | **{mean(r.ratio('graft') for r in rows):.2f}** | |" + f" **{mean(r.share() for r in rows):.2f}** |" * share
+                      + number(kept and mean(kept)) * held, flush=True)
+
+
+def number(x):
+    return f" {x:.2f} |" if x else " |"
 
 
 def main():

@@ -1,10 +1,11 @@
 //go:build linux
 
 // Command matmul times products of the CPU device for compare.py: it reads
-// lines "form dtype threads tokens out in milliseconds" and answers each with
+// lines "form dtype threads tokens out in milliseconds held" and answers each with
 // the best time of a product within so many milliseconds, in seconds, and the
 // peak of a core in float32 operations a second. On one thread time is the
-// thread's processor time. Forms are NT (x·Wᵀ), NN (dy·W)
+// thread's processor time. Tokens that are held are packed once for all products.
+// Forms are NT (x·Wᵀ), NN (dy·W)
 // and TN (dyᵀ·x), types f32 and bf16.
 package main
 
@@ -28,6 +29,7 @@ type request struct {
 	form, dtype              string
 	threads, tokens, out, in int
 	milliseconds             int
+	held                     bool
 }
 
 func main() {
@@ -35,7 +37,7 @@ func main() {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var r request
-		if _, err := fmt.Sscan(lines.Text(), &r.form, &r.dtype, &r.threads, &r.tokens, &r.out, &r.in, &r.milliseconds); err != nil {
+		if _, err := fmt.Sscan(lines.Text(), &r.form, &r.dtype, &r.threads, &r.tokens, &r.out, &r.in, &r.milliseconds, &r.held); err != nil {
 			log.Fatalf("matmul: %q: %v", lines.Text(), err)
 		}
 		dev, err := r.device()
@@ -47,11 +49,11 @@ func main() {
 			log.Fatal("matmul: ", err)
 		}
 		peak := dev.Peak()
-		if r.adapter() { // its tokens are packed for the matrix that it adapts
+		if r.held {
 			dev.Hold(tokens)
 		}
 		best := r.best(run)
-		if r.adapter() {
+		if r.held {
 			dev.Release(tokens)
 		}
 		fmt.Println(best, (peak+dev.Peak())/2, dev.Info().Detail)

@@ -12,6 +12,12 @@ import "unsafe"
 //go:noescape
 func tileF32AVX2(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 
+// directF32AVX2: tileF32 for operands that are not packed: rows of A lie row bytes apart, its units step bytes,
+// and those of B stepB bytes.
+//
+//go:noescape
+func directF32AVX2(units int, a unsafe.Pointer, row, step int, b unsafe.Pointer, stepB int, c *float32, ldc, m int, mask uint64, acc int, alpha float32)
+
 // transposeAVX2: turns n blocks of 16 rows by 16 units, ld bytes from row to row, into panels: unit-major.
 //
 //go:noescape

@@ -19,26 +19,24 @@ func benchTensor(d *Device, rows, cols int) kernels.Tensor {
 	return t
 }
 
-// BenchmarkFormats reports GFLOP/s of the two products with a weight in each
-// 16-bit and quantised format, for many tokens and for one.
+// BenchmarkFormats reports GFLOP/s of the two products of 512 tokens with a weight
+// that is expanded while it is packed.
 func BenchmarkFormats(b *testing.B) {
-	const out, in = 1536, 576
+	const tokens, out, in = 512, 1536, 576
 	d := New(0).For(kernels.BF16).(*Device)
+	x, y := benchTensor(d, tokens, in), benchTensor(d, tokens, out)
 	for _, format := range []kernels.Format{kernels.BF16, kernels.NF4, kernels.Int8} {
-		w := newInputs(d, 1).weight(format, out, in)
-		for _, tokens := range []int{512, 1} {
-			x, y := benchTensor(d, tokens, in), benchTensor(d, tokens, out)
-			for name, product := range map[string]func(){
-				"NT": func() { d.MatMul(y, x, w, 1, false) },
-				"NN": func() { d.MatMulGradInput(x, y, w, 1, false) },
-			} {
-				b.Run(fmt.Sprintf("%v/%s/%d tokens", format, name, tokens), func(b *testing.B) {
-					for b.Loop() {
-						product()
-					}
-					b.ReportMetric(2*float64(tokens)*out*in*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-				})
-			}
+		w := benchMatrix(b, d, format, out, in)
+		for name, product := range map[string]func(){
+			"NT": func() { d.MatMul(y, x, w, 1, false) },
+			"NN": func() { d.MatMulGradInput(x, y, w, 1, false) },
+		} {
+			b.Run(fmt.Sprintf("%v/%s", format, name), func(b *testing.B) {
+				for b.Loop() {
+					product()
+				}
+				b.ReportMetric(2*tokens*out*in*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
 		}
 	}
 }
@@ -78,7 +76,7 @@ func BenchmarkProducts(b *testing.B) {
 func BenchmarkToken(b *testing.B) {
 	const weights = 1 << 26
 	base := New(0)
-	for _, format := range []kernels.Format{kernels.BF16, kernels.NF4} {
+	for _, format := range []kernels.Format{kernels.BF16, kernels.NF4, kernels.Int8} {
 		d := base.For(format).(*Device)
 		for _, s := range [][2]int{{576, 576}, {1536, 576}, {576, 1536}, {5632, 2048}, {2048, 5632}} {
 			out, in := s[0], s[1]
@@ -100,13 +98,18 @@ func BenchmarkToken(b *testing.B) {
 func benchMatrix(b *testing.B, d *Device, format kernels.Format, out, in int) kernels.Matrix {
 	b.Helper()
 	w := kernels.Weights{Rows: out, Cols: in, Format: format}
-	if format.Quantized() {
+	switch {
+	case format == kernels.Int8:
+		w.Quantized = &quant.Tensor{
+			Type: quant.Int8, Block: in, Shape: []int{out, in}, Packed: make([]byte, out*in), Scales: quant.Scales{Plain: make([]float32, out)},
+		}
+	case format.Quantized():
 		table, blocks := quant.Signed().Values(), out*in/codeBlock
 		w.Quantized = &quant.Tensor{
 			Block: codeBlock, Shape: []int{out, in}, Packed: make([]byte, out*in/2),
 			Scales: quant.Scales{Codes: make([]byte, blocks), Map: &table, Nested: make([]float32, ceil(blocks, quant.DynamicBlock))},
 		}
-	} else {
+	default:
 		w.Data = make([]byte, format.Bytes(out*in))
 	}
 	m, err := d.NewMatrix(w)

@@ -23,6 +23,10 @@ func (g *gemm) oneRow() bool {
 // fourBit reports whether B has codes of 4 bits.
 func (g *gemm) fourBit() bool { return g.b.format.Quantized() && g.b.format != kernels.Int8 }
 
+// vectorPanels is the most of B that a task takes, so that nobody waits for long
+// for the last.
+const vectorPanels = 64
+
 // vector are the tasks of byVector.
 type vector gemm
 
@@ -38,7 +42,7 @@ func (g *gemm) byVector() {
 		g.packed = b
 	}
 	panels := ceil(g.n, panel)
-	each := max(1, panels/(4*g.sharers()))
+	each := max(1, min(panels/(4*g.sharers()), vectorPanels))
 	g.cols = each * panel
 	g.share(ceil(panels, each), (*vector)(g))
 }

@@ -77,7 +77,7 @@ func TestOneRowOfProducts(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(set.name, c.format, c.config.Block, c.config.PlainScales), func(t *testing.T) {
 				for _, in := range []int{64, 96, 576, 1088} {
-					for _, out := range []int{1, 16, 17, 130} {
+					for _, out := range []int{1, 16, 17, 330} {
 						w := testMatrix(t, d, numbers(uint64(in), in*out, -8, 8), out, c.format, c.config)
 						x := benchTensor(d, 5, in)
 						for _, form := range []struct {
@@ -135,6 +135,7 @@ func TestOneRow(t *testing.T) {
 			{"NF4", 1, 48, 128, kernels.NF4, 64, 1, true},
 			{"FP4", 1, 16, 64, kernels.FP4, 64, 1, true},
 			{"int8", 1, 48, 128, kernels.Int8, 0, 1, true},
+			{"int8 in rows of 96", 1, 48, 96, kernels.Int8, 0, 1, false},
 			{"two tokens", 2, 48, 128, kernels.NF4, 64, 1, false},
 			{"few rows", 1, 15, 128, kernels.NF4, 64, 1, false},
 			{"a block cut short", 1, 48, 96, kernels.NF4, 64, 1, false},

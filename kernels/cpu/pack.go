@@ -198,6 +198,10 @@ func (p *packer) expand(r0, n, k0, k1 int) {
 		}
 		tail := unsafe.Slice((*float32)(row), block)
 		clear(tail)
+		if p.o.format == kernels.F32 {
+			copy(tail, p.o.f32[(r0+r)*p.o.ld+k0+whole*block:][:count%block])
+			continue
+		}
 		for i := range count % block {
 			tail[i] = p.element(r0+r, k0+whole*block+i)
 		}

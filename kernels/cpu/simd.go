@@ -15,6 +15,7 @@ type simd struct {
 	tileF32, tileBF16                               func(units int, a, b unsafe.Pointer, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 	bandF32                                         func(units int, a, b unsafe.Pointer, width, pairs int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
 	alongF32                                        func(units int, a unsafe.Pointer, row int, b unsafe.Pointer, width, pairs int, c *float32, ldc, m int, mask uint64, acc int, ahead uintptr, alpha float32)
+	onePass                                         bool // directF32 reads every element of B once
 	directF32                                       func(units int, a unsafe.Pointer, row, step int, b unsafe.Pointer, stepB int, c *float32, ldc, m int, mask uint64, acc int, alpha float32)
 	amxBF16                                         func(steps int, a0, a1, b unsafe.Pointer, width, pairs int, c unsafe.Pointer, ldc, acc int)
 	amxRows                                         func(shape unsafe.Pointer, steps int, a, b unsafe.Pointer, width, groups int, c unsafe.Pointer, ldc, acc int)

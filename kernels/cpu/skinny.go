@@ -18,9 +18,10 @@ const skinny = 2 * panel
 func (p *product) fewColumns() bool { return p.n <= skinny }
 
 // fewRows is for weights' gradients alone: elsewhere it is how many tokens are
-// computed together, on which no bit may depend.
-func (p *product) fewRows() bool {
-	return p.m <= panel && p.a.across && p.b.across && p.b.format == kernels.F32
+// computed together, on which no bit may depend. To read B more than once where it
+// lies takes longer than to pack it.
+func (d *Device) fewRows(p *product) bool {
+	return d.simd.onePass && p.m <= panel && p.a.across && p.b.across && p.b.format == kernels.F32
 }
 func (p *product) fewTerms() bool { return p.k <= skinny }
 
@@ -34,7 +35,7 @@ func (d *Device) skinny(p *product) bool {
 	case p.fewColumns():
 		return !d.bf16 || p.a.across
 	}
-	return p.fewRows() || p.fewTerms()
+	return d.fewRows(p) || p.fewTerms()
 }
 
 // tall and broad are the tasks of byRows and byColumns.

@@ -73,11 +73,16 @@ func (d *Device) Attention(out, lse, q, k, v kernels.Tensor, h kernels.Attention
 	}
 	a := newAttention(out, lse, q, k, v, h)
 	strips := a.strips()
-	if len(strips)*h.KVHeads >= d.workers && !slices.ContainsFunc(strips, func(t strip) bool { return t.last > t.first+1 }) {
+	if lone(strips) && len(strips)*h.KVHeads >= d.workers {
 		d.do(len(strips)*h.KVHeads, each(func(i int) { d.attend(&a, strips[i/h.KVHeads], i%h.KVHeads*a.group, a.group) }))
 		return
 	}
 	d.do(len(strips)*h.Heads, each(func(i int) { d.attend(&a, strips[len(strips)-1-i/h.Heads], i%h.Heads, 1) })) // the longest first
+}
+
+// lone reports whether strips are of one query each.
+func lone(strips []strip) bool {
+	return !slices.ContainsFunc(strips, func(t strip) bool { return t.last > t.first+1 })
 }
 
 // attend computes a strip of a head, or of a lone query some heads from h on that

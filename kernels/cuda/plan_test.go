@@ -51,7 +51,7 @@ func TestPlanIsWhatIsTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer dev.Close()
-			before := used(t, dev)
+			before := inUse(t, dev)
 			m, err := model.OpenWith(kernels.Checked(dev), dir, model.Options{Quantize: c.quantize})
 			if err != nil {
 				t.Fatal(err)
@@ -126,10 +126,10 @@ func learned(t *testing.T, dev *cuda.Device, m *model.Model, c train.Config) int
 	if _, err := run.Evaluate(context.Background(), set); err != nil {
 		t.Fatal(err)
 	}
-	return used(t, dev)
+	return inUse(t, dev)
 }
 
-func used(t *testing.T, dev *cuda.Device) int64 {
+func inUse(t *testing.T, dev *cuda.Device) int64 {
 	t.Helper()
 	n, err := dev.Used()
 	if err != nil {

@@ -10,8 +10,12 @@ import (
 	"github.com/seed-5afa5581/graft/kernels"
 )
 
-// TestCard logs what the other tests run on.
-func TestCard(t *testing.T) { t.Log("card: " + open(t, Config{}).Info().Detail) }
+// TestCard logs what the other tests run on, and how much of its memory is in use:
+// the context, which plans guess, where nothing else runs there.
+func TestCard(t *testing.T) {
+	d := open(t, Config{})
+	t.Logf("card: %s, %d MiB in use", d.Info().Detail, used(t, d)>>20)
+}
 
 var (
 	probeMMA      = entry("probe_mma", 32, 0)

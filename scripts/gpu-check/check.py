@@ -6,7 +6,7 @@
 
 REPORT.md is written under docs/bench as cuda-CARD.md. In this order, and each by itself:
  1. the fragments of the tensor cores lie as the kernels believe;
- 2. the conformance suite, the kernels for aligned operands against those for any, faults, several GPUs;
+ 2. the conformance suite, the kernels for aligned operands against those for any, memory, several GPUs;
  3. compute-sanitizer's four tools, where it is installed, over the products and attention;
  4. 50 training steps of a small 4-bit model, their losses against the CPU's;
  5. times: ours, and PyTorch's where it is installed: cuBLAS on bfloat16, and what bitsandbytes does with 4 bits,
@@ -140,7 +140,8 @@ check("fragment layouts", *tests("Layout"))
 check("conformance suite", *tests("^TestSuite$"))
 check("conformance suite, operands aligned", *tests("^TestSuiteAligned$"))
 check("kernels agree", *tests("Agree"))
-check("memory, several GPUs", *tests("^(TestOutOfMemory|TestNames)$"))
+check("memory, several GPUs", *tests("^(TestOutOfMemory|TestNames|TestLookupInPieces)$"))
+check("memory in pages", *tests("^TestPages$"))
 sanitize()
 check(f"{10 if a.short else 50} training steps", *tests("^TestTrainingFollowsTheCPU$"), GRAFT_CUDA_STEPS="" if a.short else "50")
 check("training is reproducible", *tests("^TestTrainingIsReproducible$"))

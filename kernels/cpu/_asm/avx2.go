@@ -44,7 +44,7 @@ func (g *gen) avx2Tile() {
 	g.p("MOVQ $1, R12")
 	g.p("TESTQ AX, AX")
 	g.p("JNZ chunk")
-	g.avx2Store()
+	g.avx2Store(24, 72)
 }
 
 // avx2Pass adds BX units to the sums of some rows.
@@ -105,28 +105,22 @@ func (g *gen) avx2Pass(pass, first, n int) {
 }
 
 // avx2Store writes the sums, as far as there are rows: C = alpha·sum + C, where
-// without acc no element of C is loaded.
-func (g *gen) avx2Store() {
-	g.p("MOVQ c+24(FP), R10")
-	g.p("MOVQ ldc+32(FP), CX")
+// without acc no element of C is loaded. R11 is how many rows there are, c and alpha
+// are where these arguments are; others follow c.
+func (g *gen) avx2Store(c, alpha int) {
+	g.p("MOVQ c+%d(FP), R10", c)
+	g.p("MOVQ ldc+%d(FP), CX", c+8)
 	g.p("SHLQ $2, CX")
 	g.p("MOVQ SP, R8")
-	g.p("MOVQ mask+48(FP), DX")
-	g.p("VMOVD DX, X0")
-	g.p("VPBROADCASTD X0, Y0")
-	for half := range 2 {
-		g.p("VMOVDQU bits%s<>+%d(SB), Y1", g.suffix, 32*half)
-		g.p("VPAND Y1, Y0, Y2")
-		g.p("VPCMPEQD Y1, Y2, Y%d", 4+half)
-	}
-	g.p("MOVQ acc+56(FP), BX")
+	g.avx2Masks(c+24, 4)
+	g.p("MOVQ acc+%d(FP), BX", c+32)
 	g.p("NEGQ BX")
 	g.p("VMOVD BX, X0")
 	g.p("VPBROADCASTD X0, Y0")
 	for half := range 2 {
 		g.p("VPAND Y0, Y%d, Y%d", 4+half, 6+half)
 	}
-	g.p("VBROADCASTSS alpha+72(FP), Y0")
+	g.p("VBROADCASTSS alpha+%d(FP), Y0", alpha)
 	sum := func(half int) {
 		g.p("VMASKMOVPS %d(R10), Y%d, Y%d", 32*half, 6+half, 2+half)
 		g.p("VFMADD231PS %d(R8), Y0, Y%d", 32*half, 2+half)
@@ -153,6 +147,18 @@ func (g *gen) avx2Store() {
 	}
 	next("some")
 	g.ret()
+}
+
+// avx2Masks turns the argument mask, which goes to DX, into two registers from y on.
+func (g *gen) avx2Masks(mask, y int) {
+	g.p("MOVQ mask+%d(FP), DX", mask)
+	g.p("VMOVD DX, X0")
+	g.p("VPBROADCASTD X0, Y0")
+	for half := range 2 {
+		g.p("VMOVDQU bits%s<>+%d(SB), Y1", g.suffix, 32*half)
+		g.p("VPAND Y1, Y0, Y2")
+		g.p("VPCMPEQD Y1, Y2, Y%d", y+half)
+	}
 }
 
 // avx2Packs writes what packs.go's packs does, for float32.

@@ -24,6 +24,8 @@ func (g *gen) int8(bf16 bool) {
 	g.p("MOVQ scales+48(FP), R10")
 	g.p("MOVL $0x%08x, R11", inverse127)
 	g.p("VPBROADCASTD R11, Z30")
+	g.p("MOVQ ld+24(FP), CX")
+	g.fetchRows("R12")
 	values := func(offset, z int) {
 		g.p("VPMOVSXBD %d(R8), Z%d", offset, z)
 		g.p("VCVTDQ2PS Z%d, Z%[1]d", z)
@@ -34,6 +36,7 @@ func (g *gen) int8(bf16 bool) {
 		g.p("VBROADCASTSS (R10), Z31")
 		g.p("ADDQ $4, R10")
 	}, func() {
+		g.p("PREFETCHT0 (R8)(R12*1)")
 		values(0, 0)
 		if bf16 {
 			values(16, 1)

@@ -118,6 +118,7 @@ func avx512(out string) {
 func avx2(out string) {
 	g := &gen{suffix: "AVX2"}
 	g.avx2Tile()
+	g.avx2Direct()
 	g.avx2Packs()
 	v := &x86{gen: g}
 	v.tables()
