@@ -22,11 +22,14 @@ type attentionSaved struct {
 func (a *Attention) Forward(p *Pass, y, x kernels.Tensor, layer int) attentionSaved {
 	t := x.Rows
 	s := attentionSaved{x: x, v: p.Arena.Activation(t, a.KVHeads*a.Width)}
-	p.held(x, func() {
-		s.q, s.qNorm = a.rotated(p, &a.Q, a.QNorm, x, a.Heads)
-		s.k, s.kNorm = a.rotated(p, &a.K, a.KNorm, x, a.KVHeads)
+	q, k := p.Arena.Activation(t, a.Heads*a.Width), p.Arena.Like(s.v)
+	p.held(x, func() { // one after the other: a device may make one product of them
+		a.Q.Forward(p, q, x, false)
+		a.K.Forward(p, k, x, false)
 		a.V.Forward(p, s.v, x, false)
 	})
+	s.q, s.qNorm = a.rotated(p, q, a.QNorm, a.Heads)
+	s.k, s.kNorm = a.rotated(p, k, a.KNorm, a.KVHeads)
 	k, v := s.k, s.v
 	if p.cache != nil {
 		k, v = p.cache.put(p, layer, k, v)
@@ -37,10 +40,8 @@ func (a *Attention) Forward(p *Pass, y, x kernels.Tensor, layer int) attentionSa
 	return s
 }
 
-// rotated returns the queries or keys of x [T, heads·D], normed and rotated.
-func (a *Attention) rotated(p *Pass, l *Linear, norm *Norm, x kernels.Tensor, heads int) (kernels.Tensor, normSaved) {
-	q := p.Arena.Activation(x.Rows, heads*a.Width)
-	l.Forward(p, q, x, false)
+// rotated returns queries or keys [T, heads·D] normed and rotated.
+func (a *Attention) rotated(p *Pass, q kernels.Tensor, norm *Norm, heads int) (kernels.Tensor, normSaved) {
 	var s normSaved
 	if norm != nil {
 		raw := perHead(q, heads)

@@ -90,8 +90,8 @@ func (p *Pass) Logits(b Batch) (logits []float32, err error) {
 	}
 	x, all := p.forward(len(p.model.Blocks)), p.rows
 	logits = make([]float32, x.Rows*p.model.Config.Vocab)
-	for from := 0; from < x.Rows; from += headRows {
-		to := min(x.Rows, from+headRows)
+	for from, step := 0, p.headRows(); from < x.Rows; from += step {
+		to := min(x.Rows, from+step)
 		p.rows = rows{positions: all.positions.Slice(from, to), samples: all.samples.Slice(from, to)}
 		p.logits(logits[from*p.model.Config.Vocab:to*p.model.Config.Vocab], x.Slice(from, to))
 	}

@@ -21,8 +21,9 @@ func (l Loss) Mean() float64 { return l.Sum / float64(l.Labels) }
 // Accuracy returns the share of labels that were the most likely token.
 func (l Loss) Accuracy() float64 { return float64(l.Correct) / float64(l.Labels) }
 
-// headRows is how many rows of logits are in memory at once.
-const headRows = 128
+// headRows returns how many rows of logits are in memory at once: what 48 MiB hold,
+// from 128 to 512. The head is packed, or dequantised, for each so many.
+func (p *Pass) headRows() int { return min(max(128, 12<<20/p.model.Config.Vocab), 512) }
 
 // labels are the positions that predict a label: the one before each.
 type labels struct {
@@ -82,7 +83,7 @@ func (p *Pass) chunk(from int) (to int, of rows) {
 	folds := l.of.folds.Host
 	lo := slices.Index(folds, int32(from))
 	hi := lo + 1
-	for hi < len(folds) && runEnd(folds, hi, n)-from <= headRows {
+	for hi < len(folds) && runEnd(folds, hi, n)-from <= p.headRows() {
 		hi++
 	}
 	to = runEnd(folds, hi-1, n)

@@ -39,6 +39,7 @@ def main():
     theirs = ["--rounds", "2", "--threads", str(a.threads)]
     commands = {
         "graft bf16": mine + [f"cpu:{a.threads}"],
+        "graft int8": mine + [f"cpu:{a.threads}", "-quantize", "int8"],
         "graft nf4": mine + [f"cpu:{a.threads}", "-quantize", "nf4"],
         "graft bf16, float32 products": mine + [f"cpu:{a.threads},float32"],
         "transformers bf16": peer + ["transformers", a.model, "--dtype", "bfloat16"] + theirs,
@@ -50,7 +51,7 @@ def main():
         print(f"| {name} | {median(r[name]['prefill'] for r in rounds):.0f} | {median(r[name]['decode'] for r in rounds):.1f} |")
     best = median(r["graft bf16"]["prefill"] / max(r["llama.cpp " + n]["prefill"] for n in gguf) for r in rounds)
     print(f"\nPrefill, graft bf16 against the best of llama.cpp: {best:.2f} times.")
-    for ours, their in (("bf16", "bf16"), ("nf4", "q4_0")):
+    for ours, their in (("bf16", "bf16"), ("int8", "q8_0"), ("nf4", "q4_0")):
         x = median(r["graft " + ours]["decode"] / r["llama.cpp " + their]["decode"] for r in rounds)
         print(f"Decode, graft {ours} against llama.cpp {their}: {x:.2f} times.")
 

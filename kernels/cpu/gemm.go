@@ -239,12 +239,31 @@ func (g *gemm) widest() int {
 // adding are the tasks of regions.
 type adding gemm
 
+// evenCols returns the columns of a task, of which there are to be so many or a few
+// more: those that leave the busiest worker with the fewest.
+func (g *gemm) evenCols(tasks int) int {
+	pairs, workers := ceil(g.n, 2*panel), g.sharers()
+	best, least := 0, pairs+1
+	for t := tasks; t < tasks+2*workers; t++ {
+		each := ceil(pairs, t)
+		last := ceil(pairs, each) - 1
+		busiest := (last/workers + 1) * each
+		if last%workers == 0 { // whose last task is the last of all, with what is left
+			busiest = pairs - last*each + last/workers*each
+		}
+		if busiest < least {
+			best, least = each, busiest
+		}
+	}
+	return best * 2 * panel
+}
+
 // regions adds the blocks from k0 to end: tasks own columns of the result and,
 // where those are few, rows of it.
 func (g *gemm) regions(a []float32, k0, end int) {
 	wanted := 2 * g.sharers()
 	g.packed, g.k0, g.end, g.rowTasks = a, k0, end, 1
-	g.cols = up(ceil(g.n, max(wanted, ceil(g.n, g.widest()))), 2*panel)
+	g.cols = g.evenCols(max(wanted, ceil(g.n, g.widest())))
 	colTasks := ceil(g.n, g.cols)
 	if colTasks < wanted {
 		g.rowTasks = min(g.panels, ceil(wanted, colTasks))

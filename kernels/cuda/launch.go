@@ -26,12 +26,13 @@ type kernel struct {
 	name            string
 	threads, shared int
 	id              uint64 // its place in all
+	joins           bool   // launches that follow each other may become one
 }
 
 var all []*kernel
 
 func entry(name string, threads, shared int) *kernel {
-	k := &kernel{name, threads, shared, uint64(len(all))}
+	k := &kernel{name: name, threads: threads, shared: shared, id: uint64(len(all))}
 	all = append(all, k)
 	return k
 }
@@ -85,7 +86,7 @@ func (d *Device) find(module cu.Module, k *kernel) (err error) {
 type grid struct{ x, y, z int }
 
 // most is how many arguments a kernel has at most.
-const most = 24
+const most = 32
 
 // A launch is a kernel and its arguments, each in eight bytes whatever its size.
 type launch struct {
@@ -164,6 +165,9 @@ func (d *Device) run(k *kernel, g grid, l *launch) {
 // collect keeps a launch until there are enough for a graph, or flush starts
 // them; on the thread.
 func (d *Device) collect(l *launch) {
+	if n := len(d.waiting); n > 0 && d.waiting[n-1].join(l) {
+		return
+	}
 	d.waiting = append(d.waiting, *l)
 	if len(d.waiting) == together || d.config.Blocking {
 		d.flush()

@@ -136,16 +136,20 @@ func (d *Device) place(parts ...part) (*memory, error) {
 }
 
 // weight passes the parameters WEIGHT of src/weight.h.
-func (l *launch) weight(w kernels.Matrix) {
+func (l *launch) weight(w kernels.Matrix) { l.ints(l.storage(w).shift) }
+
+// storage passes the parameters WEIGHT but the last, and returns what they are of.
+func (l *launch) storage(w kernels.Matrix) *weight {
 	mem := w.Mem.(*memory)
 	l.word(mem.address + uint64(w.Format.Bytes(w.Off)))
 	q := mem.weight
 	if q == nil {
 		q = &weight{}
 	}
-	for _, v := range []uint64{q.codes, q.scales, q.values, q.table, uint64(math.Float32bits(q.offset)), uint64(q.shift)} {
+	for _, v := range []uint64{q.codes, q.scales, q.values, q.table, uint64(math.Float32bits(q.offset))} {
 		l.word(v)
 	}
+	return q
 }
 
 // A family is a kernel for each way to store a weight.

@@ -28,6 +28,7 @@ var bugs = []bug{
 	{"ring filled too early", "matmul_few.cu", "		__syncwarp();  // and have been read\n", "", "TestProductsOfFewRowsAgree", "write after a read without a barrier between"},
 	{"no barrier after the pairs", "matmul_few.cu", "		__syncthreads();  // the pairs and the map are there\n", "", "TestProductsOfFewRowsAgree", "read of shared memory never written"},
 	{"scales of other features", "matmul_few.cu", "shuffle_in_four(mine, 2 * d), high", "shuffle_in_four(mine, 2 * d + 1), high", "TestProductsOfFewRowsAgree", "of the length"},
+	{"products mixed up", "matmul_few.cu", "p = second;", "p = first;", "TestJoinedProductsAgree", "two writes without a barrier between"},
 	{"sums not there", "matmul_few.cu", "	__syncthreads();  // all sums are there\n", "", "TestProductsOfFewRowsAgree", "without a barrier between"},
 	{"tiles not whole", "matmul.cu", "		__syncthreads();  // the tiles are whole, and the others have been read\n", "", "TestSuite/MatMul$", "without a barrier between"},
 	{"fragments swapped", "matmul.cu", "left[i], right[0], right[1]", "left[i], right[1], right[0]", "TestSuite/MatMul$", "elements are wrong"},

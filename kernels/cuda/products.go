@@ -30,17 +30,6 @@ var (
 
 func anyShape(name string) shape { return shape{entries(name, 128, tileMemory), tile, tile} }
 
-// fewShape keeps four chunks of weights in shared memory for each of eight warps,
-// with the table of pairs of codes between them, and the map of quantised scales.
-func fewShape(name string, rows int) shape {
-	const columns, threads = 16, 256
-	const rings, values = 8 * 4 * 2048, 256 * 4
-	quantised := entry(name+"_quantised", threads, rings+values)
-	return shape{family{
-		kernels.BF16: entry(name+"_bf16", threads, rings), kernels.NF4: quantised, kernels.FP4: quantised, kernels.Int8: entry(name+"_int8", threads, rings),
-	}, rows, columns}
-}
-
 // wideShape keeps two tiles of both operands in shared memory, 64 deep, and the
 // map of quantised scales.
 func wideShape(name string, columns int) shape {
@@ -64,12 +53,17 @@ func (d *Device) MatMulGradInput(dx, dy kernels.Tensor, w kernels.Matrix, alpha 
 // multiply runs the kernel of a shape for w's format.
 func (d *Device) multiply(s shape, y, x kernels.Tensor, w kernels.Matrix, alpha float32, acc bool) {
 	var l launch
-	l.tensors(y, x)
-	l.weight(w)
-	l.floats(float64(alpha))
-	l.flag(acc)
-	l.ints(y.Rows, w.Cols, w.Rows)
-	d.run(s.family[w.Format], grid{blocks(y.Cols, s.columns), blocks(y.Rows, s.rows), 1}, &l)
+	k := s.family[w.Format]
+	if k.joins {
+		l.few(y, x, w, alpha, acc)
+	} else {
+		l.tensors(y, x)
+		l.weight(w)
+		l.floats(float64(alpha))
+		l.flag(acc)
+		l.ints(y.Rows, w.Cols, w.Rows)
+	}
+	d.run(k, grid{blocks(y.Cols, s.columns), blocks(y.Rows, s.rows), 1}, &l)
 }
 
 // choose returns the kernels to use. Those for many rows give the same bits as

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -98,7 +99,10 @@ static CUresult prepare(CUgraphNode_st &n, void **parameters) {
 	return CUDA_SUCCESS;
 }
 
+// run runs a launch. Those of several devices take turns.
 static CUresult run(CUgraphNode_st &n) {
+	static std::mutex one;
+	std::lock_guard<std::mutex> lock(one);
 	std::vector<void *> arguments;
 	for (unsigned long long &p : n.parameters) arguments.push_back(&p);
 	if (!emulator::launch(n.f->kernel, {n.grid[0], n.grid[1], n.grid[2]}, {n.block[0], n.block[1], n.block[2]}, n.shared, arguments.data()))

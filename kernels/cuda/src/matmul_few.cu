@@ -64,7 +64,7 @@ INLINE void make_pairs(unsigned char *pairs, const float *table) {
 }
 
 // A Few is one lane's part of a warp's work, for up to so many tokens. Lanes of
-// features and tokens that are not there repeat the last one's, and nobody takes
+// features and tokens that are not there do others' once more, and nobody takes
 // what they sum.
 template <int format, int tokens>
 struct Few {
@@ -88,8 +88,8 @@ struct Few {
 	uint32_t code[STAGES];
 	float scale[STAGES];
 
-	MEMBER Few(unsigned char *shared, const uint16_t *first_token, int count, const Weight<format> &w, int in, int out) {
-		int warp = threadIdx.x >> 5, first = blockIdx.x * FEATURES;
+	MEMBER Few(unsigned char *shared, const uint16_t *first_token, int count, const Weight<format> &w, int in, int out, int first) {
+		int warp = threadIdx.x >> 5;
 		lane = threadIdx.x & 31, depths = in / DEPTH;
 		int line = lane / PIECES, piece = lane % PIECES;
 		length = Line::bytes(in), upper = first + 8 < out ? 8 * length : 0;
@@ -219,15 +219,37 @@ struct Few {
 	}
 };
 
+// A launch has up to three products of the same tokens, with weights of the same
+// format: columns that there are none of end the list. A Part is one of them.
+#define PART(n) \
+	void *y##n, const void *data##n, const uint8_t *codes##n, const float *scales##n, const float *map##n, const float *table##n, float offset##n, int out##n
+#define PART_ARGUMENTS(n) y##n, data##n, codes##n, scales##n, map##n, table##n, offset##n, out##n
+
+struct Part {
+	void *y;
+	const void *data;
+	const uint8_t *codes;
+	const float *scales, *map, *table;
+	float offset;
+	int out;
+
+	MEMBER int blocks() const { return (out + FEATURES - 1) / FEATURES; }
+};
+
 template <int format, int tokens>
-INLINE void few(unsigned char *shared, void *y, int y_kind, const uint16_t *x, WEIGHT, float alpha, int add_to, int rows, int in, int out) {
-	int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, row0 = blockIdx.y * tokens, count = min(tokens, rows - row0);
-	Few<format, tokens> f(shared, x + (size_t)row0 * in, count, Weight<format>{WEIGHT_ARGUMENTS}, in, out);
+INLINE void few(unsigned char *shared, const uint16_t *x, int y_kind, int add_to, float alpha, int rows, int in, const Part &first, const Part &second, const Part &third) {
+	int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, row0 = blockIdx.y * tokens, count = min(tokens, rows - row0), block = blockIdx.x;
+	Part p = first;
+	if (block >= p.blocks()) {
+		block -= p.blocks(), p = second;
+		if (block >= p.blocks()) block -= p.blocks(), p = third;
+	}
+	Few<format, tokens> f(shared, x + (size_t)row0 * in, count, Weight<format>{p.data, p.codes, p.scales, p.map, p.table, p.offset, 0}, in, p.out, block * FEATURES);
 #pragma unroll
 	for (int s = 0; s < STAGES; s++) f.begin(warp + s * WARPS, s);
 	if (format == WEIGHT_QUANTISED) {
-		make_pairs(shared, table);
-		if (codes) ((float *)f.map)[threadIdx.x] = map[threadIdx.x];
+		make_pairs(shared, p.table);
+		if (p.codes) ((float *)f.map)[threadIdx.x] = p.map[threadIdx.x];
 		__syncthreads();  // the pairs and the map are there
 	}
 	f.accumulate();
@@ -242,19 +264,18 @@ INLINE void few(unsigned char *shared, void *y, int y_kind, const uint16_t *x, W
 #pragma unroll
 	for (int i = 0; i < WARPS; i++) total += sums[i * each + threadIdx.x];
 	// A thread has what its lane had as sum[warp / 4][warp % 4].
-	int e = warp & 3, feature = blockIdx.x * FEATURES + (lane >> 2) + e / 2 * 8, token = warp / 4 * 8 + (lane & 3) * 2 + e % 2;
-	if (feature >= out || token >= count) return;
-	size_t to = (size_t)(row0 + token) * out + feature;
-	if (format == WEIGHT_INT8) total = code_value(total, scales[feature]);
+	int e = warp & 3, feature = block * FEATURES + (lane >> 2) + e / 2 * 8, token = warp / 4 * 8 + (lane & 3) * 2 + e % 2;
+	if (feature >= p.out || token >= count) return;
+	size_t to = (size_t)(row0 + token) * p.out + feature;
+	if (format == WEIGHT_INT8) total = code_value(total, p.scales[feature]);
 	float v = alpha * total;
-	store(y, to, y_kind, add_to ? load(y, to, y_kind) + v : v);
+	store(p.y, to, y_kind, add_to ? load(p.y, to, y_kind) + v : v);
 }
 
-// The parameters are those of matmul_bf16 and matmul_quantised.
 #define FEW(name, format, tokens, blocks) \
-	KERNEL(name, THREADS, blocks, void *y, int y_kind, const void *x, int x_kind, WEIGHT, float alpha, int add_to, int rows, int in, int out) { \
+	KERNEL(name, THREADS, blocks, const void *x, int y_kind, int add_to, float alpha, int rows, int in, PART(0), PART(1), PART(2)) { \
 		SHARED(shared); \
-		few<format, tokens>(shared, y, y_kind, (const uint16_t *)x, WEIGHT_ARGUMENTS, alpha, add_to, rows, in, out); \
+		few<format, tokens>(shared, (const uint16_t *)x, y_kind, add_to, alpha, rows, in, Part{PART_ARGUMENTS(0)}, Part{PART_ARGUMENTS(1)}, Part{PART_ARGUMENTS(2)}); \
 	}
 FEW(matmul_eight_bf16, WEIGHT_BF16, 8, 3)
 FEW(matmul_eight_quantised, WEIGHT_QUANTISED, 8, 3)
