@@ -85,8 +85,8 @@ func (b *branch) Weight(w kernels.Matrix) (kernels.Matrix, bool) {
 func (b *branch) requantized(w kernels.Matrix) (merged kernels.Matrix, finite bool) {
 	values, err := b.Merged(w)
 	must(err)
-	old := b.model.Quantized(b.linear)
-	t, err := quant.Quantize(quant.Floats(values), old.Shape, old.Config())
+	c, _ := b.model.Quantization(b.linear)
+	t, err := quant.Quantize(quant.Floats(values), []int{w.Rows, w.Cols}, c)
 	if err != nil {
 		return w, false
 	}

@@ -49,7 +49,7 @@ func OpenFS(dev kernels.Device, files fs.FS) (*Model, error) {
 func open(dev kernels.Device, files fs.FS, dir string, checkpoint *safetensors.Checkpoint, o Options) (*Model, error) {
 	m := &Model{
 		Device: dev, Dir: dir, files: files, checkpoint: checkpoint,
-		formats: map[string]kernels.Format{}, quantized: map[string]*quant.Tensor{},
+		formats: map[string]kernels.Format{}, quantized: map[string]*quantized{},
 	}
 	err := m.load(o)
 	if err == nil {
@@ -266,14 +266,20 @@ func (l *loader) weight(name string, rows, cols int) kernels.Matrix {
 	if !ok {
 		return kernels.Matrix{}
 	}
-	dtype, ok := quantFrom[t.DType]
+	format, ok := formatOf[t.DType]
 	if !ok {
 		l.fault(name, "%s is %s: only F32, F16 and BF16 can be quantised", t.DType)
 		return kernels.Matrix{}
 	}
-	q, err := quant.Quantize(quant.Bytes(t.Data, dtype), t.Shape, *l.options.Quantize)
+	dense := kernels.Weights{Rows: rows, Cols: cols, Format: format, Data: t.Data}
+	w, q, err := kernels.Quantize(l.m.Device, dense, *l.options.Quantize)
 	t.Release()
-	return l.quantized(name, q, err, rows, cols)
+	if err != nil {
+		l.fault(name, "%s: %w", err)
+		return w
+	}
+	l.m.keepQuantized(name, w, quantized{config: *l.options.Quantize, dtype: quantFrom[t.DType], tensor: q})
+	return w
 }
 
 var quantFrom = map[safetensors.DType]quant.DType{
@@ -296,14 +302,17 @@ func (l *loader) quantized(name string, t *quant.Tensor, err error, rows, cols i
 
 // newQuantized makes a weight of a quantised tensor.
 func (m *Model) newQuantized(name string, t *quant.Tensor) (kernels.Matrix, error) {
-	format := kernels.QuantizedAs(t.Type)
-	w, err := m.Device.NewMatrix(kernels.Weights{Rows: t.Shape[0], Cols: t.Shape[1], Format: format, Quantized: t})
+	w, err := m.Device.NewMatrix(kernels.Weights{Rows: t.Shape[0], Cols: t.Shape[1], Format: kernels.QuantizedAs(t.Type), Quantized: t})
 	if err != nil {
 		return w, err
 	}
-	m.owned = append(m.owned, w.Mem)
-	m.formats[name], m.quantized[name] = format, t
+	m.keepQuantized(name, w, quantized{t.Config(), t.DType, t})
 	return w, nil
+}
+
+func (m *Model) keepQuantized(name string, w kernels.Matrix, q quantized) {
+	m.owned = append(m.owned, w.Mem)
+	m.formats[name], m.quantized[name] = w.Format, &q
 }
 
 // matrix makes a weight in the format it is stored in, F64 as float32, for lookups

@@ -12,7 +12,6 @@ import (
 	_ "github.com/seed-5afa5581/graft/kernels/cpu" // the device that is always there
 	"github.com/seed-5afa5581/graft/model/safetensors"
 	"github.com/seed-5afa5581/graft/model/tokenizer"
-	"github.com/seed-5afa5581/graft/quant"
 )
 
 // A Model is a LLaMA-style transformer. Its weights are frozen until Unfreeze
@@ -35,7 +34,7 @@ type Model struct {
 	files      fs.FS
 	checkpoint *safetensors.Checkpoint
 	formats    map[string]kernels.Format // what each tensor of the checkpoint is stored in
-	quantized  map[string]*quant.Tensor  // those that are quantised
+	quantized  map[string]*quantized     // those that are quantised
 	owned      []kernels.Mem             // given back by Close
 	outline    bool                      // nothing has content
 

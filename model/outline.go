@@ -49,7 +49,7 @@ func ParseStorage(data []byte) (Storage, error) {
 // which a device for planning does without: passes over it ask the device for
 // what they would ask it for with the checkpoint of that configuration.
 func Outline(dev kernels.Device, c Config, s Storage) *Model {
-	m := &Model{Config: c, Device: dev, outline: true, formats: map[string]kernels.Format{}, quantized: map[string]*quant.Tensor{}}
+	m := &Model{Config: c, Device: dev, outline: true, formats: map[string]kernels.Format{}, quantized: map[string]*quantized{}}
 	l := loader{m: m, outline: &s, used: map[string]bool{}}
 	l.model()
 	return m

@@ -16,17 +16,14 @@ func (m *Model) Replace(l *Linear, w []float32) error {
 	if old == nil {
 		return m.replaceDense(l, w, m.formats[name])
 	}
-	t, err := quant.Quantize(quant.Floats(w), old.Shape, old.Config())
+	t, err := quant.Quantize(quant.Floats(w), []int{l.Out(), l.In()}, old.config)
 	if err != nil {
 		return fmt.Errorf("model: %s: %w", l.Name, err)
 	}
-	t.DType = old.DType
+	t.DType = old.dtype
 	l.W, err = m.newQuantized(name, t)
 	return err
 }
-
-// Quantized returns the tensor behind a linear layer's weight, nil if it is dense.
-func (m *Model) Quantized(l *Linear) *quant.Tensor { return m.quantized[l.Name+".weight"] }
 
 // ReplaceDense is Replace for a layer that is not to be quantised any more: its
 // weight gets the format that it had before it was.
@@ -39,7 +36,7 @@ func (m *Model) ReplaceDense(l *Linear, w []float32) error {
 // dense notes that a tensor is not quantised any more.
 func (m *Model) dense(name string) {
 	if t := m.quantized[name]; t != nil {
-		m.formats[name] = denseFormat[t.DType]
+		m.formats[name] = denseFormat[t.dtype]
 		delete(m.quantized, name)
 	}
 }
@@ -62,7 +59,10 @@ func (m *Model) replaceDense(l *Linear, w []float32, format kernels.Format) erro
 // had before it was quantised, with the values that its codes stand for.
 func (m *Model) Dequantize() error {
 	for l := range m.Linears() {
-		t := m.quantized[l.Name+".weight"]
+		t, err := m.Quantized(l)
+		if err != nil {
+			return err
+		}
 		if t == nil {
 			continue
 		}
@@ -84,7 +84,7 @@ func (m *Model) Quantize(c quant.Config) error {
 		}
 	}
 	for l := range m.Linears() {
-		if l == &m.Head || m.Quantized(l) != nil {
+		if l == &m.Head || l.W.Format.Quantized() {
 			continue
 		}
 		if err := m.quantize(l, c); err != nil {

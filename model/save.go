@@ -58,7 +58,11 @@ func (m *Model) save(dir string, dense bool) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
-	if err := safetensors.WriteSharded(dir, shardBytes, nil, m.entries(dense)); err != nil {
+	entries, err := m.entries(dense)
+	if err != nil {
+		return err
+	}
+	if err := safetensors.WriteSharded(dir, shardBytes, nil, entries); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
 	config, err := m.configFile(!dense && len(m.quantized) > 0)
@@ -130,30 +134,34 @@ type bitsandbytes struct {
 }
 
 func (m *Model) bitsandbytes() (b bitsandbytes) {
-	for _, t := range m.quantized { // all are alike
-		b = bitsandbytes{ComputeDType: t.DType.String(), Storage: "uint8", Skip: []string{"lm_head"}, Threshold: "6.0", Method: "bitsandbytes"}
-		if t.Type == quant.Int8 {
+	for _, q := range m.quantized { // all are alike
+		b = bitsandbytes{ComputeDType: q.dtype.String(), Storage: "uint8", Skip: []string{"lm_head"}, Threshold: "6.0", Method: "bitsandbytes"}
+		if q.config.Type == quant.Int8 {
 			b.Load8Internal, b.Load8 = true, true
 			b.ComputeDType, b.Type = "float32", "fp4" // what it writes where nothing is in 4 bits
 			continue
 		}
-		b.Load4Internal, b.Load4, b.Type, b.Double = true, true, t.Type.String(), t.Scales.Double()
+		b.Load4Internal, b.Load4, b.Type, b.Double = true, true, q.config.Type.String(), !q.config.PlainScales
 	}
 	return b
 }
 
 // entries lists the model's tensors, or with dense those of SaveMerged. Vectors
 // are matrices of one row here.
-func (m *Model) entries(dense bool) (list []safetensors.Entry) {
+func (m *Model) entries(dense bool) (list []safetensors.Entry, err error) {
 	mergers := m.mergers()
 	for name, w := range m.tensors() {
-		t, format := m.quantized[name], m.formats[name]
-		if t != nil && !dense {
+		q, format := m.quantized[name], m.formats[name]
+		if q != nil && !dense {
+			t, err := m.codes(name, w)
+			if err != nil {
+				return nil, err
+			}
 			list = append(list, quantizedEntries(name, t)...)
 			continue
 		}
-		if t != nil {
-			format = denseFormat[t.DType]
+		if q != nil {
+			format = denseFormat[q.dtype]
 		}
 		e := safetensors.Entry{Name: name, DType: dtypeOf[format], Shape: []int{w.Rows, w.Cols}}
 		if t, ok := m.checkpoint.Tensor(name); ok && len(t.Shape) == 1 {
@@ -173,7 +181,7 @@ func (m *Model) entries(dense bool) (list []safetensors.Entry) {
 		}
 		list = append(list, e)
 	}
-	return list
+	return list, nil
 }
 
 // mergers lists the Deltas by the names of the weights that they add to.

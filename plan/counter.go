@@ -86,7 +86,7 @@ func (d *counter) scaleBytes(w kernels.Weights) int64 {
 	}
 	n, block := w.Rows*w.Cols, d.scales.Block
 	if block == 0 {
-		block = 64
+		block = quant.DefaultBlock
 	}
 	scales, codes := (n+block-1)/block, 0
 	if !d.scales.PlainScales {

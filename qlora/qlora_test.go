@@ -86,7 +86,7 @@ func TestPaperDefaults(t *testing.T) {
 			continue
 		}
 		adapted++
-		q := m.Quantized(l)
+		q := tensor(t, m, l)
 		if l.Delta == nil || l.W.Format != kernels.NF4 || q == nil {
 			t.Fatalf("%s: format %v, adapted %v", l.Name, l.W.Format, l.Delta != nil)
 		}
@@ -109,11 +109,21 @@ func TestPaperDefaults(t *testing.T) {
 	}
 }
 
+// tensor returns what is behind a quantised layer.
+func tensor(t *testing.T, m *model.Model, l *model.Linear) *quant.Tensor {
+	t.Helper()
+	q, err := m.Quantized(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
 func TestConfig(t *testing.T) {
 	dir := checkpoint(t)
 	c := qlora.Config{Config: lora.Config{Rank: 3, Targets: []string{"v_proj"}}, Quant: quant.Config{Type: quant.FP4, Block: 128, PlainScales: true}}
 	m, a := open(t, device(), dir, c)
-	if q := m.Quantized(&m.Blocks[1].Attention.Q); q.Config() != c.Quant {
+	if q := tensor(t, m, &m.Blocks[1].Attention.Q); q.Config() != c.Quant {
 		t.Errorf("%+v", q.Config())
 	}
 	if len(a.Params()) != 4 || a.Params()[0].Value.Rows != 3 {
@@ -137,7 +147,7 @@ func TestOpenQuantized(t *testing.T) {
 		if up.W.Format != format || !slices.Equal(logits(t, again), want) {
 			t.Errorf("%v: the saved model is another one, in %v", kind, up.W.Format)
 		}
-		if q := again.Quantized(up); q.DType != quant.BFloat16 {
+		if q := tensor(t, again, up); q.DType != quant.BFloat16 {
 			t.Errorf("%v: made of %v, want bfloat16", kind, q.DType)
 		}
 	}

@@ -25,8 +25,8 @@ func encodeRows(codes []byte, scales []float32, x Source, columns, workers int) 
 				return fmt.Errorf("quant: row %d: elements %d to %d: %w", r, r*columns, (r+1)*columns-1, errNotFinite)
 			}
 			scale := math.Float32frombits(top)
-			if scale > largestRow {
-				return fmt.Errorf("quant: row %d: largest magnitude %v; int8 can keep one of %v", r, scale, float32(largestRow))
+			if scale > LargestRow {
+				return fmt.Errorf("quant: row %d: largest magnitude %v; int8 can keep one of %v", r, scale, float32(LargestRow))
 			}
 			scales[r] = scale
 			x.encodeRow(codes[r*columns:][:columns], buf[:], r*columns, 1/scale*127)
@@ -35,8 +35,8 @@ func encodeRows(codes []byte, scales []float32, x Source, columns, workers int) 
 	})
 }
 
-// largestRow is the largest scale whose product with a code is finite.
-const largestRow = math.MaxFloat32 / 128
+// LargestRow is the largest scale of an Int8 row: its product with a code is finite.
+const LargestRow = math.MaxFloat32 / 128
 
 func (s Source) rowMagnitude(buf []float32, from, n int) (top uint32) {
 	for end := from + n; from < end; from += len(buf) {

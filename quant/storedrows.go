@@ -52,8 +52,8 @@ func (r *partReader) rowTensor() (*Tensor, error) {
 	} else {
 		t.Scales.Plain = r.floats(rowScalesSuffix, t.Shape[0])
 	}
-	if top := math.Float32frombits(magnitude(t.Scales.Plain)); top > largestRow {
-		r.fault(rowScalesSuffix, "reaches %v; %v is the most", top, float32(largestRow))
+	if top := math.Float32frombits(magnitude(t.Scales.Plain)); top > LargestRow {
+		r.fault(rowScalesSuffix, "reaches %v; %v is the most", top, float32(LargestRow))
 	}
 	r.layout()
 	r.rest()

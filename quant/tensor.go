@@ -19,11 +19,14 @@ type Tensor struct {
 	Scales Scales // of Int8 plain
 }
 
+// DefaultBlock is the block of a Config that names none: bitsandbytes' and QLoRA's.
+const DefaultBlock = 64
+
 // A Config says how to quantise. Its zero value is QLoRA's way: NF4 in blocks of
 // 64 with doubly quantised scales.
 type Config struct {
 	Type        Type
-	Block       int  // of a 4-bit type; 0: 64
+	Block       int  // of a 4-bit type; 0: DefaultBlock
 	PlainScales bool // keep the scales of a 4-bit type in float32
 	Workers     int  // goroutines; 0: one a processor
 }
@@ -67,7 +70,7 @@ func Quantize(x Source, shape []int, c Config) (*Tensor, error) {
 		return t, nil
 	}
 	if t.Block == 0 {
-		t.Block = 64
+		t.Block = DefaultBlock
 	}
 	t.Packed = make([]byte, ceil(n, 2))
 	plain := make([]float32, ceil(n, t.Block))

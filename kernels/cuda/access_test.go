@@ -48,6 +48,13 @@ func counted() {
 		d.Attention(y, lse, x, x, x, h)
 		d.AttentionGrad(y, arena.Like(x), arena.Like(x), x, y, lse, x, x, x, h)
 	}
+	dense := kernels.Weights{Rows: 256, Cols: 256, Format: kernels.BF16, Data: stored(uniform(256*256, 1), kernels.BF16)}
+	for _, c := range []quant.Config{{}, {Type: quant.Int8}} {
+		if _, err := d.Quantize(dense, c); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
 	stream, rstd, gain := arena.Float32(128, 256), arena.Float32(128, 1), arena.Float32(1, 256)
 	d.RMSNorm(y, rstd, stream, gain, 1e-5)
 	d.RMSNormGrad(stream, kernels.Tensor{}, y, stream, rstd, gain, kernels.Ints{}, true)
@@ -58,13 +65,15 @@ func counted() {
 }
 
 // limits are the most wavefronts of shared memory and sectors of global memory,
-// beside the fewest possible, of each kernel. No bank is met twice. Sectors are
+// beside the fewest possible, of each kernel. No bank is met twice, but by lanes
+// that search the map for the code of a scale, each its own way. Sectors are
 // moved twice where a thread's 32 bytes are two loads, which share them, and
 // where a result leaves the tensor cores four bytes a lane, half a sector a row.
 var limits = map[string][2]float64{
 	"matmul_eight_quantised": {1, 1.6}, "matmul_sixteen_quantised": {1, 1.7}, "matmul_square_nf4": {1, 1.45}, "matmul_wide_nf4": {1, 1.45}, "matmul_square_input_nf4": {1, 1.45}, "matmul_wide_input_nf4": {1, 1.45},
 	"matmul_eight_int8": {1, 1.6}, "matmul_sixteen_int8": {1, 1.7}, "matmul_square_int8": {1, 1.7}, "matmul_wide_int8": {1, 1.7}, "matmul_square_input_int8": {1, 1.7}, "matmul_wide_input_int8": {1, 1.7},
 	"flash_64": {1, 1.35}, "flash_queries_64": {1, 1.35}, "flash_keys_64": {1, 1.35}, "flash_128": {1, 1.35}, "flash_queries_128": {1, 1.35}, "flash_keys_128": {1, 1.35},
+	"quantise_blocks_bf16": {1, 1}, "quantise_rows_bf16": {1, 1.2}, "mean_of_scales": {1, 1}, "quantise_scales": {3.2, 1.75},
 	"rms_norm": {1, 1.9}, "rms_norm_grad": {1, 1.9}, "swiglu": {1, 1}, "copy": {1, 1.7}, "adamw": {1, 2},
 }
 

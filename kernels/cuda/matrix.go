@@ -21,11 +21,15 @@ type weight struct {
 	shift                        int // log2 of a block's elements; of int8 a row's
 }
 
-// A part is bytes of a matrix and where their address goes.
+// A part is bytes of a matrix and where their address goes; or room for so many,
+// which kernels fill.
 type part struct {
 	data []byte
+	room int
 	at   *uint64
 }
+
+func (p part) bytes() int { return max(p.room, len(p.data)) }
 
 // NewMatrix copies w to the GPU, unless it is for lookups: its rows stay on the
 // host until they are wanted.
@@ -44,35 +48,55 @@ func (d *Device) NewMatrix(w kernels.Weights) (kernels.Matrix, error) {
 		data, rest = w.Quantized.Packed, q.parts(w.Quantized)
 	case kernels.Int8:
 		q = &weight{shift: w.Cols}
-		data, rest = w.Quantized.Packed, []part{{little(w.Quantized.Scales.Plain), &q.scales}}
+		data, rest = w.Quantized.Packed, []part{{data: little(w.Quantized.Scales.Plain), at: &q.scales}}
 	default:
 		return m, fmt.Errorf("cuda: no matrices of format %v: %w", w.Format, errors.ErrUnsupported)
 	}
-	mem, err := d.place(part{data: data})
+	mem, err := d.assemble(q, part{data: data}, rest)
 	if err != nil {
 		return m, err
 	}
-	if mem.beside, err = d.place(rest...); err != nil {
-		d.Free(mem)
-		return m, err
-	}
-	mem.weight = q
 	m.Mem = mem
 	return m, nil
 }
 
-// parts lists what belongs to t beside its codes.
+// assemble places the codes or elements of a matrix and what belongs to them.
+func (d *Device) assemble(q *weight, codes part, rest []part) (*memory, error) {
+	mem, err := d.place(codes)
+	if err != nil {
+		return nil, err
+	}
+	if mem.beside, err = d.place(rest...); err != nil {
+		d.Free(mem)
+		return nil, err
+	}
+	mem.weight = q
+	return mem, nil
+}
+
+// parts lists what belongs to the 4-bit codes of t beside them.
 func (q *weight) parts(t *quant.Tensor) []part {
-	values := t.Type.Values()
+	if s := &t.Scales; s.Double() {
+		q.offset = s.Offset
+		return q.double(t, part{data: little(s.Nested)}, part{data: s.Codes}, s.Map)
+	}
+	return q.plain(t, part{data: little(t.Scales.Plain)})
+}
+
+// plain is what belongs to codes of t's type in blocks of t's size with plain scales.
+func (q *weight) plain(t *quant.Tensor, scales part) []part {
 	for 1<<q.shift < t.Block {
 		q.shift++
 	}
-	list := []part{{little(values[:]), &q.table}}
-	if !t.Scales.Double() {
-		return append(list, part{little(t.Scales.Plain), &q.scales})
-	}
-	q.offset = t.Scales.Offset
-	return append(list, part{little(t.Scales.Nested), &q.scales}, part{t.Scales.Codes, &q.codes}, part{little(t.Scales.Map[:]), &q.values})
+	values := t.Type.Values()
+	scales.at = &q.scales
+	return []part{{data: little(values[:]), at: &q.table}, scales}
+}
+
+// double is plain with scales that are codes of a map.
+func (q *weight) double(t *quant.Tensor, nested, codes part, values *[256]float32) []part {
+	codes.at = &q.codes
+	return append(q.plain(t, nested), codes, part{data: little(values[:]), at: &q.values})
 }
 
 // little returns v as the GPU keeps it.
@@ -91,7 +115,7 @@ func (d *Device) place(parts ...part) (*memory, error) {
 	}
 	bytes := 0
 	for _, p := range parts {
-		bytes += whole(len(p.data), apart)
+		bytes += whole(p.bytes(), apart)
 	}
 	mem, err := d.alloc(bytes)
 	if err != nil {
@@ -106,7 +130,7 @@ func (d *Device) place(parts ...part) (*memory, error) {
 			d.Free(mem)
 			return nil, fmt.Errorf("cuda: copying a matrix to the GPU: %w", err)
 		}
-		at += uint64(whole(len(p.data), apart))
+		at += uint64(whole(p.bytes(), apart))
 	}
 	return mem, nil
 }

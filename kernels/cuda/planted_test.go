@@ -40,6 +40,9 @@ var bugs = []bug{
 	{"no sum over the row", "flash.cu", "		total[i] = over_row(total[i], [](float a, float b) { return a + b; });\n", "", "TestSuiteAligned/Attention$", "elements are wrong"},
 	{"gradients read over", "flash.cu", "			__syncthreads();  // queries and gradients have been read\n", "", "TestSuiteAligned/AttentionGrad$", "without a barrier between"},
 	{"no barrier between halves", "norm.cu", "scratch[threadIdx.x + half];\n		__syncthreads();\n	}\n	if (threadIdx.x == 0) sums", "scratch[threadIdx.x + half];\n	}\n	if (threadIdx.x == 0) sums", "TestSuite/SumSquares$", "without a barrier between"},
+	{"no barrier after the bounds", "quantise.cu", "	__syncthreads();  // the bounds are there\n", "", "TestQuantizeAgrees", "without a barrier between"},
+	{"the upper code on a midpoint", "quantise.cu", "if (v > bounds", "if (v >= bounds", "TestQuantizeAgrees", "codes differ"},
+	{"sums collected too late", "quantise.cu", "		__syncthreads();  // and been collected\n", "", "TestMeanOfScales", "without a barrier between"},
 	{"divergent barrier", "entropy.cu", "	__syncthreads();  // at_target has been read\n", "	if (threadIdx.x < 40) __syncthreads();\n", "TestSuite/CrossEntropy$", "barrier after threads have left"},
 }
 

@@ -49,14 +49,20 @@ func (d *Device) dismantle() {
 // upload copies data to an address through pinned memory and waits until it is
 // there. data may be a mapped file.
 func (d *Device) upload(to uint64, data []byte) error {
+	if err := d.push(to, data); err != nil {
+		return err
+	}
+	return d.thread.call(d.stream.Synchronize)
+}
+
+// push is upload without waiting for what the GPU has not read yet; data itself has
+// been read.
+func (d *Device) push(to uint64, data []byte) error {
 	return d.thread.call(func() error {
 		if err := d.faults.first(); err != nil {
 			return err
 		}
-		if err := d.passThrough(to, len(data), func(piece []byte, from int) { copy(piece, data[from:]) }); err != nil {
-			return err
-		}
-		return d.stream.Synchronize()
+		return d.passThrough(to, len(data), func(piece []byte, from int) { copy(piece, data[from:]) })
 	})
 }
 
