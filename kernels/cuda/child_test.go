@@ -120,7 +120,7 @@ func TestSeveralGPUs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	if i := second.Info(); i.Name != "cuda:1" || i.Memory != 8<<30 || !strings.Contains(i.Detail, "compute capability 8.0, 8.0 GiB") {
+	if i := second.Info(); i.Name != "cuda:1" || i.Memory != 8<<30 || !strings.Contains(i.Detail, "compute capability 9.0, 8.0 GiB") {
 		t.Errorf("%+v", i)
 	}
 	if _, err := kernels.Open("cuda:7"); err == nil || err.Error() != "kernels: cuda: there is no GPU 7: the driver lists 2, numbered from 0" {

@@ -53,7 +53,8 @@ type Device struct {
 	info   kernels.Info
 	thread *thread
 
-	processors int // of the GPU
+	processors int  // of the GPU
+	warpgroups bool // are what its tensor cores work for: Hopper's alone
 
 	// What follows belongs to the thread.
 	functions map[*kernel]cu.Function
@@ -109,7 +110,7 @@ func (d *Device) open() error {
 	if d.stream, err = cu.MakeStream(cu.DefaultStream); err != nil {
 		return err
 	}
-	if d.info, err = describe(gpu); err != nil {
+	if err := d.describe(gpu); err != nil {
 		return err
 	}
 	if d.processors, err = gpu.Attribute(cu.MultiprocessorCount); err != nil {
@@ -125,21 +126,23 @@ func (d *Device) open() error {
 // cores came with it.
 const oldest = 8
 
-func describe(gpu cu.Device) (kernels.Info, error) {
+func (d *Device) describe(gpu cu.Device) error {
 	name, nameErr := gpu.Name()
 	major, minor, capabilityErr := gpu.ComputeCapability()
 	bytes, memErr := gpu.TotalMem()
 	if err := errors.Join(nameErr, capabilityErr, memErr); err != nil {
-		return kernels.Info{}, err
+		return err
 	}
 	if major < oldest {
-		return kernels.Info{}, fmt.Errorf("GPU %d, %s, has compute capability %d.%d: the kernels need %d.0", int(gpu), name, major, minor, oldest)
+		return fmt.Errorf("GPU %d, %s, has compute capability %d.%d: the kernels need %d.0", int(gpu), name, major, minor, oldest)
 	}
-	return kernels.Info{
+	d.warpgroups = major == 9 && minor == 0
+	d.info = kernels.Info{
 		Name:    fmt.Sprintf("cuda:%d", int(gpu)),
 		Detail:  fmt.Sprintf("%s, compute capability %d.%d, %.1f GiB", name, major, minor, float64(bytes)/(1<<30)),
 		Workers: 1, Epsilon: 1.0 / (1 << 8), Width: 1, Memory: bytes,
-	}, nil
+	}
+	return nil
 }
 
 // Info describes the device.

@@ -5,6 +5,8 @@ package cuda
 import (
 	"testing"
 
+	"gorgonia.org/cu"
+
 	"github.com/seed-5afa5581/graft/kernels"
 	"github.com/seed-5afa5581/graft/kernels/cuda/driver"
 	"github.com/seed-5afa5581/graft/kernels/kerneltest"
@@ -27,6 +29,21 @@ func open(t *testing.T, c Config) *Device {
 		}
 	})
 	return d
+}
+
+// openHopper returns the first device with warpgroups; where there is none it skips
+// the test.
+func openHopper(t *testing.T, c Config) *Device {
+	t.Helper()
+	for ; ; c.GPU++ {
+		d := open(t, c)
+		if d.warpgroups {
+			return d
+		}
+		if n, err := cu.NumDevices(); err != nil || c.GPU+1 >= n {
+			t.Skip("needs a GPU of compute capability 9.0")
+		}
+	}
 }
 
 func TestSuite(t *testing.T) {

@@ -14,6 +14,9 @@ func (d *Device) Used() (bytes int64, err error) {
 	return bytes, err
 }
 
+// Warpgroups tells whether products of many rows are done by warpgroups.
+func (d *Device) Warpgroups() bool { return d.warpgroups }
+
 // GraphRuns returns how often launches were started by a graph.
 func (d *Device) GraphRuns() (n int) {
 	_ = d.thread.call(func() error {

@@ -46,28 +46,47 @@ func (d *Device) load() error {
 	if err != nil {
 		return err
 	}
+	found := 0
 	for _, f := range files {
 		text, err := ptx.ReadFile("ptx/" + f.Name())
 		if err != nil {
 			return err
 		}
-		module, err := cu.LoadData(string(text))
+		n, err := d.loadModule(string(text))
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
-		for _, k := range all {
-			if !strings.Contains(string(text), ".entry "+k.name+"(") {
-				continue
-			}
-			if err := d.find(module, k); err != nil {
-				return fmt.Errorf("%s: %s: %w", f.Name(), k.name, err)
-			}
-		}
+		found += n
 	}
-	if len(d.functions) != len(all) {
-		return fmt.Errorf("the embedded PTX has %d of %d kernels: make it again with go generate", len(d.functions), len(all))
+	if found != len(all) {
+		return fmt.Errorf("the embedded PTX has %d of %d kernels: make it again with go generate", found, len(all))
 	}
 	return nil
+}
+
+// loadModule loads a file of PTX, unless it is for other GPUs, and returns how many
+// of all kernels it has.
+func (d *Device) loadModule(text string) (found int, err error) {
+	var module cu.Module
+	runs := d.warpgroups || !strings.Contains(text, ".target sm_90a")
+	if runs {
+		if module, err = cu.LoadData(text); err != nil {
+			return 0, err
+		}
+	}
+	for _, k := range all {
+		if !strings.Contains(text, ".entry "+k.name+"(") {
+			continue
+		}
+		found++
+		if !runs {
+			continue
+		}
+		if err := d.find(module, k); err != nil {
+			return 0, fmt.Errorf("%s: %w", k.name, err)
+		}
+	}
+	return found, nil
 }
 
 func (d *Device) find(module cu.Module, k *kernel) (err error) {

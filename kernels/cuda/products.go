@@ -17,24 +17,24 @@ type shape struct {
 	rows, columns int
 }
 
-// A product has a shape for any operands, and for aligned ones two for few rows
-// and two for many.
-type product struct{ any, eight, sixteen, square, wide shape }
+// A product has a shape for any operands, and for aligned ones two for few rows,
+// two for many, and one that does the work of the wide one on Hopper.
+type product struct{ any, eight, sixteen, square, wide, warpgroup shape }
 
 var (
-	matMul       = product{anyShape("matmul"), fewShape("matmul_eight", 8), fewShape("matmul_sixteen", 16), wideShape("matmul_square", 128), wideShape("matmul_wide", 256)}
+	matMul       = product{anyShape("matmul"), fewShape("matmul_eight", 8), fewShape("matmul_sixteen", 16), wideShape("matmul_square", 128, 2), wideShape("matmul_wide", 256, 2), wideShape("matmul_warpgroup", 256, 3)}
 	anyInput     = anyShape("matmul_input")
-	matMulInput  = product{any: anyInput, square: wideShape("matmul_square_input", 128), wide: wideShape("matmul_wide_input", 256)} // few rows have no gradient of their own
+	matMulInput  = product{any: anyInput, square: wideShape("matmul_square_input", 128, 2), wide: wideShape("matmul_wide_input", 256, 2), warpgroup: wideShape("matmul_warpgroup_input", 256, 3)} // few rows have no gradient of their own
 	matMulWeight = entry("matmul_weight", 128, tileMemory)
 )
 
 func anyShape(name string) shape { return shape{entries(name, 128, tileMemory), tile, tile} }
 
-// wideShape keeps two tiles of both operands in shared memory, 64 deep, and the
+// wideShape keeps so many tiles of both operands in shared memory, 64 deep, and the
 // map of quantised scales.
-func wideShape(name string, columns int) shape {
+func wideShape(name string, columns, tiles int) shape {
 	const rows, depth, threads = 128, 64, 256
-	shared := 2*2*(rows+columns)*depth + 256*4
+	shared := tiles*2*(rows+columns)*depth + 256*4
 	return shape{family{
 		kernels.BF16: entry(name+"_bf16", threads, shared), kernels.NF4: entry(name+"_nf4", threads, shared), kernels.Int8: entry(name+"_int8", threads, shared),
 	}, rows, columns}
@@ -73,6 +73,9 @@ func (d *Device) choose(p product, y, x kernels.Tensor, w kernels.Matrix) shape 
 		return p.any
 	}
 	s := p.wide
+	if d.warpgroups {
+		s = p.warpgroup
+	}
 	switch {
 	case y.Rows <= p.eight.rows:
 		s = p.eight
@@ -87,7 +90,7 @@ func (d *Device) choose(p product, y, x kernels.Tensor, w kernels.Matrix) shape 
 	return s
 }
 
-// aligned tells whether the kernels of src/matmul_wide.cu and matmul_few.cu can do
+// aligned tells whether the kernels of src/tiles.h and matmul_few.cu can do
 // a product.
 func aligned(y, x kernels.Tensor, w kernels.Matrix) bool {
 	if x.Kind != kernels.Activation || w.Cols%64 != 0 || w.Rows%8 != 0 || address(x)%16 != 0 || address(y)%8 != 0 {

@@ -25,13 +25,22 @@ import (
 	"github.com/seed-5afa5581/graft/train"
 )
 
-// device returns a GPU, or an emulated one.
+// device returns the first GPU, or an emulated one.
 func device(t *testing.T) kernels.Device {
+	t.Helper()
+	return kernels.Checked(gpu(t, 0))
+}
+
+// gpu returns a GPU by its number; where there is none it skips the test.
+func gpu(t *testing.T, number int) *cuda.Device {
 	t.Helper()
 	if err := driver.Start(); err != nil {
 		t.Skip(err)
 	}
-	d, err := cuda.Open(cuda.Config{})
+	d, err := cuda.Open(cuda.Config{GPU: number})
+	if err != nil && number > 0 {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +49,7 @@ func device(t *testing.T) kernels.Device {
 			t.Errorf("Close: %v", err)
 		}
 	})
-	return kernels.Checked(d)
+	return d
 }
 
 // samples are n random sequences of different lengths, the shortest first.
@@ -119,6 +128,23 @@ func TestTrainingIsReproducible(t *testing.T) {
 		if _, got := trained(t, dev, dir, set, c); !bytes.Equal(got, want) {
 			t.Errorf("%d tokens at once: other bytes", micro)
 		}
+	}
+}
+
+// Warpgroups train to the same bytes as what they stand in for: the first GPU has
+// none, the second has.
+func TestWarpgroupsTrain(t *testing.T) {
+	dir := tiny.Dir(t, map[string]any{"hidden_size": 64, "intermediate_size": 128})
+	var adapters [2][]byte
+	for i := range adapters {
+		d := gpu(t, i)
+		if d.Warpgroups() != (i == 1) {
+			t.Skip("needs a GPU without warpgroups, and then one with them")
+		}
+		_, adapters[i] = trained(t, kernels.Checked(d), dir, samples(8, 17), train.Config{Steps: 2, Batch: 8, LR: 1e-2})
+	}
+	if !bytes.Equal(adapters[0], adapters[1]) {
+		t.Error("other bytes")
 	}
 }
 

@@ -60,7 +60,7 @@ def sanitize():
     tool = shutil.which("compute-sanitizer")
     for name in ["memcheck", "racecheck", "initcheck", "synccheck"]:
         if tool:
-            check(f"compute-sanitizer {name}", tool, "--tool", name, "--error-exitcode", "9", *tests("^(TestProductsAgree|TestProductsOfFewRowsAgree|TestFlashAgrees|TestFragmentLayout)$"))
+            check(f"compute-sanitizer {name}", tool, "--tool", name, "--error-exitcode", "9", *tests("^(TestProductsAgree|TestProductsOfFewRowsAgree|TestWarpgroupsAgree|TestFlashAgrees|TestFragmentLayout)$"))
         else:
             report.append(f"| compute-sanitizer {name} | not installed | |")
 

@@ -7,11 +7,7 @@
 
 namespace emulator {
 
-enum Operation { SYNC, SHUFFLE_XOR, SHUFFLE, MMA, LDMATRIX };
-
-// meet waits until every lane of the warp is here; the last one to come does
-// the work for all.
-static void meet(Operation operation, void *argument, void (*work)(Warp &)) {
+void meet(Operation operation, void *argument, void (*work)(Warp &)) {
 	Fiber *me = current->running;
 	Warp &w = current->warps[me->warp];
 	if (!w.arrived)
@@ -39,7 +35,7 @@ struct Shuffle {
 	int argument;
 };
 
-static float to_float(uint32_t half) {
+float bf16_to_float(uint32_t half) {
 	half <<= 16;
 	float f;
 	memcpy(&f, &half, 4);
@@ -60,9 +56,9 @@ static void mma(Warp &w) {
 		Mma *m = (Mma *)w.argument[l];
 		int g = l / 4, t = l % 4 * 2;
 		for (int q = 0; q < 4; q++)
-			for (int h = 0; h < 2; h++) a[g + q % 2 * 8][t + q / 2 * 8 + h] = to_float(m->a[q] >> 16 * h & 0xffff);
+			for (int h = 0; h < 2; h++) a[g + q % 2 * 8][t + q / 2 * 8 + h] = bf16_to_float(m->a[q] >> 16 * h & 0xffff);
 		for (int q = 0; q < 2; q++)
-			for (int h = 0; h < 2; h++) b[t + q * 8 + h][g] = to_float(m->b[q] >> 16 * h & 0xffff);
+			for (int h = 0; h < 2; h++) b[t + q * 8 + h][g] = bf16_to_float(m->b[q] >> 16 * h & 0xffff);
 		for (int q = 0; q < 4; q++) d[g + q / 2 * 8][t + q % 2] = m->d[q];
 	}
 	for (int i = 0; i < 16; i++) {

@@ -55,6 +55,9 @@ static CUresult broken = CUDA_SUCCESS;
 static size_t used;
 static std::map<CUdeviceptr, size_t> held;
 
+// compute_capability returns that of a device, ten times: the second is a Hopper.
+static int compute_capability(CUdevice d) { return d == 1 ? 90 : 80; }
+
 static CUresult ready() {
 	if (!bound) return CUDA_ERROR_INVALID_CONTEXT;
 	return broken;
@@ -152,10 +155,10 @@ CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice) {
 	return CUDA_SUCCESS;
 }
 
-CUresult cuDeviceGetAttribute(int *v, CUdevice_attribute a, CUdevice) {
+CUresult cuDeviceGetAttribute(int *v, CUdevice_attribute a, CUdevice d) {
 	switch (a) {
-	case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *v = 8; break;
-	case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *v = 0; break;
+	case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *v = compute_capability(d) / 10; break;
+	case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *v = compute_capability(d) % 10; break;
 	case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *v = 2; break;
 	default: *v = 0;
 	}
@@ -291,6 +294,7 @@ CUresult cuModuleLoadData(CUmodule *m, const void *image) {
 	READY();
 	string ptx((const char *)image);
 	if (ptx.find(".version") == string::npos) return CUDA_ERROR_INVALID_PTX;
+	if (ptx.find(".target sm_90a") != string::npos && compute_capability(bound - contexts) != 90) return CUDA_ERROR_NO_BINARY_FOR_GPU;
 	CUmodule module = new CUmod_st;
 	for (size_t at = 0; (at = ptx.find(".entry ", at)) != string::npos;) {
 		at += 7;
@@ -317,7 +321,7 @@ CUresult cuModuleGetFunction(CUfunction *f, CUmodule m, const char *name) {
 
 CUresult cuFuncSetAttribute(CUfunction f, CUfunction_attribute a, int v) {
 	if (a == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) f->shared = v;
-	return v > 163 << 10 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+	return v > (compute_capability(bound - contexts) == 90 ? 227 : 163) << 10 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
 }
 
 CUresult cuLaunchKernel(CUfunction f, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx, unsigned int by, unsigned int bz,

@@ -34,6 +34,7 @@ void call(void (*kernel)(A...), void **arguments) {
 	static emulator::Kernel name##_kernel(#name, [](void **arguments) { emulator::call(name, arguments); }); \
 	static void name(__VA_ARGS__)
 #define SHARED(p) unsigned char *p = emulator_shared()
+#define SHARED_AT(p, alignment) SHARED(p)
 
 #define threadIdx (emulator_self->thread)
 #define blockIdx (emulator_self->block)
@@ -73,6 +74,20 @@ INLINE void copy_commit() { emulator_copy_commit(); }
 template <int pending>
 INLINE void copy_wait() {
 	emulator_copy_wait(pending);
+}
+INLINE uint32_t shared_address(const void *p) { return SHARED_BASE + ((const unsigned char *)p - emulator_shared()); }
+INLINE void fence_async() { emulator_fence_async(); }
+INLINE void warpgroup_fence() { emulator_warpgroup_fence(); }
+INLINE void warpgroup_commit() { emulator_warpgroup_commit(); }
+template <int pending>
+INLINE void warpgroup_wait() {
+	emulator_warpgroup_wait(pending);
+}
+template <bool across>
+INLINE void warpgroup_mma(float (&d)[128], uint64_t a, uint64_t b) {
+	void *sums[128];
+	for (int i = 0; i < 128; i++) sums[i] = &d[i];
+	emulator_warpgroup_mma(sums, a, b, true, across);
 }
 INLINE float shuffle_xor(float v, int mask) { return emulator_shuffle_xor(v, mask); }
 INLINE float shuffle(float v, int lane) { return emulator_shuffle(v, lane); }

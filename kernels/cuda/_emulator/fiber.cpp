@@ -113,6 +113,7 @@ static void run_thread() {
 	f->state = DONE;
 	b->live--;
 	b->warps[f->warp].live &= ~(1u << f->lane);
+	if (!b->warps[f->warp].products.empty()) fault("product never waited for", (void *)b->kernel->entry, nullptr, -1);
 	if (!f->copies.empty()) fault("asynchronous copy never waited for", (void *)b->kernel->entry, f->copies[0].to, -1);
 	void *ended;
 	emulator_switch(&ended, b->scheduler);
@@ -120,10 +121,11 @@ static void run_thread() {
 
 static void prepare(Block &b, Dim3 block, Dim3 size, Dim3 grid) {
 	for (Warp &w : b.warps) w = Warp{};
+	b.asked.assign((b.warps.size() + 3) / 4, {});
 	for (size_t i = 0; i < b.fibers.size(); i++) {
 		Fiber &f = b.fibers[i];
 		unsigned t = i;
-		f.index = i, f.lane = i % 32, f.warp = i / 32, f.state = READY, f.groups = 0;
+		f.index = i, f.lane = i % 32, f.warp = i / 32, f.state = READY, f.groups = f.fences = f.fences_at_barrier = 0;
 		f.copies.clear();
 		f.self = {{t % size.x, t / size.x % size.y, t / (size.x * size.y)}, block, size, grid};
 		b.warps[f.warp].live |= 1u << f.lane;
@@ -141,8 +143,10 @@ static bool release_barrier(Block &b) {
 	if (b.live != (int)b.fibers.size()) fault("barrier after threads have left", (void *)b.kernel->entry, nullptr, -1);
 	b.at_barrier = 0;
 	b.epoch = shadow_next_epoch();
-	for (Fiber &f : b.fibers)
+	for (Fiber &f : b.fibers) {
 		if (f.state == AT_BARRIER) f.state = READY;
+		f.fences_at_barrier = f.fences;
+	}
 	return true;
 }
 
@@ -170,6 +174,7 @@ static void run_block(Block &b, Dim3 block, Dim3 size, Dim3 grid) {
 			break;
 		}
 	}
+	warpgroups_end(b);
 	count_block_ends();
 	current = nullptr;
 }

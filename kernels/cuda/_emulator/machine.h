@@ -52,6 +52,10 @@ bool owns(const void *p, size_t n);
 
 }  // namespace emulator
 
+// SHARED_BASE is the address of shared memory; not 0, so that what is taken for an
+// offset and is none is seen.
+#define SHARED_BASE 0x400u
+
 // What kernels are compiled against.
 extern "C" {
 extern __thread emulator::Identity *emulator_self;
@@ -65,6 +69,11 @@ void emulator_ldmatrix(uint32_t *r, const void *row, int transposed);
 void emulator_copy_async(void *shared, const void *global, int bytes);
 void emulator_copy_commit();
 void emulator_copy_wait(int pending);
+void emulator_fence_async();
+void emulator_warpgroup_fence();
+void emulator_warpgroup_mma(void *const *d, uint64_t a, uint64_t b, int add, int across);
+void emulator_warpgroup_commit();
+void emulator_warpgroup_wait(int pending);
 void emulator_check(const void *p, int n, int write);
 void emulator_load8(void *to, const void *p);
 void emulator_load16(void *to, const void *p);

@@ -31,8 +31,5 @@ static inline uint64_t as_bits(double f) {
 	return u;
 }
 
-// SHARED_BASE is where shared memory begins; not 0, so that what is taken for an
-// offset and is none is seen.
-#define SHARED_BASE 0x400u
 #define SHARED(address) (shared + (uint32_t)(address) - SHARED_BASE)
 #define GLOBAL(address) ((unsigned char *)(address))

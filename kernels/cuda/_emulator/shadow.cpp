@@ -3,8 +3,8 @@
 // Kernels are compiled with -fsanitize=thread but linked with the functions below
 // in place of the sanitizer's: so each access is seen, whatever order threads
 // happen to run in. Reported are accesses outside memory, misaligned ones,
-// reads of shared memory never written or still being copied to, and two
-// accesses, one of them a write, that no barrier and no end of a launch separates.
+// reads of shared memory never written or still being copied to, products of what
+// is not fenced for them, writes of what they may still read, and two accesses, one of them a write, that no barrier and no end of a launch separates.
 #include <string.h>
 #include <sys/mman.h>
 
@@ -21,6 +21,8 @@ uint32_t shadow_next_epoch() { return ++epochs; }
 void shadow_access(const void *, int, bool, const void *) {}
 void shadow_copy_issued(const void *) {}
 void shadow_copy_landed(const void *) {}
+void shadow_product_asked(const void *, const void *) {}
+void shadow_product_done(const void *) {}
 void shadow_block_begins(Block &b) { b.first_epoch = b.epoch = shadow_next_epoch(); }
 #else
 
@@ -32,6 +34,8 @@ struct Cell {
 	uint16_t writer, writer_syncs, reader, reader_syncs;  // the last reader
 	bool several_lanes, several_warps;                    // read since that warp's last sync; in the epoch
 	Content content;
+	uint8_t products;        // in flight that read it
+	uint16_t writer_fences;  // of the writer before
 };
 
 unsigned char *heap();
@@ -85,6 +89,7 @@ static Cell *cells_of(const void *p, int n, bool write, const void *place, bool 
 
 static const char *wrong_write(Cell &c, bool shared, int &other) {
 	Fiber *me = current->running;
+	if (c.products) return "write of what a product may still read";
 	if (c.read_epoch && c.read_epoch >= current->launch_epoch) {
 		bool earlier_block = c.read_epoch < current->first_epoch && !shared;
 		bool at_once = c.reader_syncs == (uint16_t)current->warps[me->warp].syncs && (c.several_lanes || c.reader != me->index);
@@ -106,7 +111,7 @@ static void note(Cell &c, bool write) {
 	Fiber *me = current->running;
 	uint16_t syncs = current->warps[me->warp].syncs;
 	if (write) {
-		c.write_epoch = current->epoch, c.writer = me->index, c.writer_syncs = syncs, c.content = WRITTEN;
+		c.write_epoch = current->epoch, c.writer = me->index, c.writer_syncs = syncs, c.content = WRITTEN, c.writer_fences = me->fences;
 		return;
 	}
 	bool before = c.read_epoch == current->epoch, others = before && c.reader != me->index;
@@ -133,7 +138,7 @@ void shadow_access(const void *p, int n, bool write, const void *place) {
 		}
 		if (wrong) {
 			fault(wrong, place, p, other);
-			*c = Cell{0, 0, 0, 0, 0, 0, false, false, WRITTEN};
+			*c = Cell{0, 0, 0, 0, 0, 0, false, false, WRITTEN, c->products, 0};
 			return;
 		}
 		note(*c, write);
@@ -148,6 +153,30 @@ void shadow_copy_issued(const void *p) {
 void shadow_copy_landed(const void *p) {
 	Cell *c = shared_cells() + ((const unsigned char *)p - current->shared);
 	for (int i = 0; i < 16; i++) note(c[i], true);
+}
+
+// fenced tells whether the writer of a byte has fenced it for products: before the
+// last barrier, where one lies between.
+static bool fenced(const Cell &c) {
+	const Fiber &writer = current->fibers[c.writer];
+	return (c.write_epoch == current->epoch ? writer.fences : writer.fences_at_barrier) != c.writer_fences;
+}
+
+// A product reads pieces of 16 bytes from when it is asked for until it is waited for.
+void shadow_product_asked(const void *p, const void *place) {
+	Cell *c = shared_cells() + ((const unsigned char *)p - current->shared);
+	for (int i = 0; i < 16; i++, c++) {
+		const char *wrong = wrong_read(*c, true);
+		if (!ordered(true, c->write_epoch, c->writer, c->writer_syncs)) wrong = "read after a write without a barrier between";
+		if (!wrong && !fenced(*c)) wrong = "product of what is not fenced for it";
+		if (wrong) fault(wrong, place, p, c->writer);
+		c->products++;
+	}
+}
+
+void shadow_product_done(const void *p) {
+	Cell *c = shared_cells() + ((const unsigned char *)p - current->shared);
+	for (int i = 0; i < 16; i++, c++) note(*c, false), c->products--;
 }
 
 #endif

@@ -38,7 +38,8 @@ INLINE int max(int a, int b) { return a > b ? a : b; }
 #define KERNEL(name, threads, blocks, ...) extern "C" __global__ __launch_bounds__(threads, blocks) void name(__VA_ARGS__)
 
 // SHARED(p) is the block's shared memory; its size is chosen at launch.
-#define SHARED(p) extern __shared__ __attribute__((aligned(128))) unsigned char p[]
+#define SHARED(p) SHARED_AT(p, 128)
+#define SHARED_AT(p, alignment) extern __shared__ __attribute__((aligned(alignment))) unsigned char p[]
 
 INLINE uint32_t shared_address(const void *p) { return SHARED_ADDRESS(p); }
 
