@@ -22,8 +22,10 @@ func (l Loss) Mean() float64 { return l.Sum / float64(l.Labels) }
 func (l Loss) Accuracy() float64 { return float64(l.Correct) / float64(l.Labels) }
 
 // headRows returns how many rows of logits are in memory at once: what 48 MiB hold,
-// from 128 to 512. The head is packed, or dequantised, for each so many.
-func (p *Pass) headRows() int { return min(max(128, 12<<20/p.model.Config.Vocab), 512) }
+// from a run of them to four. The head is packed, or dequantised, for each so many.
+func (p *Pass) headRows() int {
+	return min(max(foldRows, 12<<20/p.model.Config.Vocab), 4*foldRows)
+}
 
 // labels are the positions that predict a label: the one before each.
 type labels struct {

@@ -236,9 +236,6 @@ func (g *gemm) widest() int {
 	return taskCols
 }
 
-// adding are the tasks of regions.
-type adding gemm
-
 // evenCols returns the columns of a task, of which there are to be so many or a few
 // more: those that leave the busiest worker with the fewest.
 func (g *gemm) evenCols(tasks int) int {
@@ -257,6 +254,9 @@ func (g *gemm) evenCols(tasks int) int {
 	}
 	return best * 2 * panel
 }
+
+// adding are the tasks of regions.
+type adding gemm
 
 // regions adds the blocks from k0 to end: tasks own columns of the result and,
 // where those are few, rows of it.
